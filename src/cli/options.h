@@ -29,7 +29,8 @@ struct rig_options {
     const char *command;     /* "iperf" */
     const char *summary;     /* one line, lower case, without a full stop */
     const char *synopsis;    /* what follows "netrig iperf"; several forms are parted by '\n' */
-    const char *description; /* prose, paragraphs parted by '\n' (man page and help); or NULL */
+    const char *description; /* paragraphs parted by '\n'; one that begins with a space stands as
+                                it is written; or NULL */
     const char *examples;    /* command lines, one a line, parted by '\n'; or NULL */
     const char *env_prefix;  /* "IPERF_": each long option is also a variable; NULL: none */
     bool stops_at_word;      /* options end at the first positional argument */
