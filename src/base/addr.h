@@ -12,10 +12,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define RIG_MAC_BYTES      6
-#define RIG_ADDR_TEXT_MAX  64  /* longest text of an address with scope, with its NUL */
+#define RIG_MAC_BYTES         6
+#define RIG_ADDR_TEXT_MAX     64 /* longest text of an address with scope, with its NUL */
 #define RIG_ENDPOINT_TEXT_MAX 80
-#define RIG_MAC_TEXT_MAX   18
+#define RIG_MAC_TEXT_MAX      18
 
 struct rig_addr {
     uint8_t family;    /* 0 unset, 4 or 6 */

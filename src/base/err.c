@@ -26,9 +26,13 @@ void rig_err_prefix(struct rig_err *err, const char *fmt, ...)
     vsnprintf(place, sizeof(place), fmt, args);
     va_end(args);
 
-    char old[RIG_ERR_TEXT_BYTES];
-    memcpy(old, err->text, sizeof(old));
+    /* Both together may be longer than the text: its end is cut. */
     size_t len = strlen(place);
-    memcpy(err->text, place, len + 1);
-    snprintf(err->text + len, sizeof(err->text) - len, ": %s", old);
+    size_t room = sizeof(err->text) - 1 - len;
+    size_t colon = room < 2 ? room : 2;
+    size_t old_len = strnlen(err->text, room - colon);
+    memmove(err->text + len + colon, err->text, old_len);
+    memcpy(err->text, place, len);
+    memcpy(err->text + len, ": ", colon);
+    err->text[len + colon + old_len] = '\0';
 }

@@ -10,10 +10,10 @@
 
 #include <stdint.h>
 
-#define RIG_HIST_SUB_BITS  10
-#define RIG_HIST_MAX_BITS  40 /* 2^40 ns: 18 minutes */
-#define RIG_HIST_MAX       ((1ull << RIG_HIST_MAX_BITS) - 1)
-#define RIG_HIST_CELLS     ((RIG_HIST_MAX_BITS - RIG_HIST_SUB_BITS + 1) << RIG_HIST_SUB_BITS)
+#define RIG_HIST_SUB_BITS 10
+#define RIG_HIST_MAX_BITS 40 /* 2^40 ns: 18 minutes */
+#define RIG_HIST_MAX      ((1ull << RIG_HIST_MAX_BITS) - 1)
+#define RIG_HIST_CELLS    ((RIG_HIST_MAX_BITS - RIG_HIST_SUB_BITS + 1) << RIG_HIST_SUB_BITS)
 
 struct rig_hist {
     uint64_t count;

@@ -24,7 +24,8 @@ void rig_stats_merge(struct rig_stats *stats, const struct rig_stats *other);
 /* Sample standard deviation; 0 below two samples. */
 double rig_stats_stddev(const struct rig_stats *stats);
 
-/* Smallest x with F(x) >= p (RFC 2330 section 11.3), p in (0, 1]. Sorts `samples` in place; n > 0. */
+/* Smallest x with F(x) >= p (RFC 2330 section 11.3), p in (0, 1]. Sorts `samples` in place; n > 0.
+ */
 double rig_stats_percentile(double *samples, size_t n, double p);
 /* The median as usually reported: the mean of the middle two when n is even. Sorts; n > 0. */
 double rig_stats_median(double *samples, size_t n);
