@@ -151,8 +151,9 @@ static int refuse_syntax(struct rig_err *err, const char *what, const char *text
 static int refuse_size(struct rig_err *err, const char *what, const char *text)
 {
     return rig_err_set(err, -ERANGE,
-                       "\"%.64s\" is too large or too fine for a %s: at most %" PRIu64, text, what,
-                       UINT64_MAX);
+                       "\"%.64s\" does not fit in a %s: below 2^64 of its smallest unit, with up "
+                       "to 18 digits behind the point",
+                       text, what);
 }
 
 /* What a text is called in a refusal, and what would have been right. */
