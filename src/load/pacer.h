@@ -17,7 +17,7 @@ struct rig_pacer {
     rig_ns_t start_ns;
     double interval_ns; /* between packets; 0: unlimited */
     uint64_t sent;
-    uint64_t skipped;   /* of the schedule given up because the sender was more than a second late */
+    uint64_t skipped; /* of the schedule given up because the sender was more than a second late */
     struct rig_stats late_ns; /* departure minus due time, one sample a call that sent */
 };
 
