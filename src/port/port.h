@@ -9,9 +9,9 @@
  *
  *     tap:NAME        a Linux tap interface that exists        @offload=on|off @uso=on|off
  *     packet:IF       an interface through AF_PACKET rings     @offload=on|off
- *     pcap:FILE       reads a capture, or with @write makes one
- *     pair:NAME/0|1   the two ends of a wire inside this process
- *     null            takes everything, gives nothing
+ *     pcap:FILE       reads a capture, or with @write makes one                 @mtu=BYTES
+ *     pair:NAME/0|1   the two ends of a wire inside this process @offload=on|off @mtu=BYTES
+ *     null            takes everything, gives nothing            @offload=on|off @mtu=BYTES
  *
  * Ownership of frames:
  *   - tx: reserve(n) lends up to n frames with `room_bytes` of writable memory at seg[0]. The
@@ -67,12 +67,17 @@ struct rig_port_ops {
     uint32_t (*tx_commit)(struct rig_port *port, uint32_t n);
     uint32_t (*rx_peek)(struct rig_port *port, struct rig_frame **frames, uint32_t n);
     void (*rx_release)(struct rig_port *port, struct rig_frame **frames, uint32_t n);
-    int (*fd)(const struct rig_port *port);        /* to wait on, or -1 */
-    bool (*rx_ready)(const struct rig_port *port); /* for a port without a descriptor */
+    /* To wait on, or -1. With rx_ready as well, the descriptor only wakes (edge-triggered) and
+     * rx_ready says whether there is a frame to peek at. */
+    int (*fd)(const struct rig_port *port);
+    bool (*rx_ready)(const struct rig_port *port); /* NULL: the descriptor says it */
     void (*close)(struct rig_port *port);
+    /* Optional: the descriptor reported an error or a hang-up; find out what it means and set
+     * port->error if the port is useless now. */
+    void (*fd_error)(struct rig_port *port);
 };
 
-#define RIG_PORT_NAME_MAX 128
+#define RIG_PORT_NAME_MAX 512
 
 /* The common part; a back end embeds it as its first member. Read it, do not write it. */
 struct rig_port {
@@ -83,6 +88,7 @@ struct rig_port {
     uint32_t room_bytes;          /* of a reserved frame's own memory */
     struct rig_mac mac;           /* of the interface behind the port; zero if it has none */
     int error;                    /* 0, or the negative errno that made the port useless */
+    bool eof;                     /* a capture has been read to its end: nothing more will come */
     struct rig_port_counters counters;
 };
 
@@ -97,7 +103,8 @@ void rig_port_close(struct rig_port *port); /* NULL is allowed */
 /* Lend up to n frames; returns how many, 0 when the device is full. */
 uint32_t rig_port_tx_reserve(struct rig_port *port, struct rig_frame **frames, uint32_t n);
 /* Hand over the first n reserved frames; returns how many the device took (the rest is counted as
- * dropped by cause). */
+ * dropped by cause). A frame that asks for an offload which `caps` does not have is dropped as
+ * tx_drop_error. */
 uint32_t rig_port_tx_commit(struct rig_port *port, uint32_t n);
 uint32_t rig_port_rx_peek(struct rig_port *port, struct rig_frame **frames, uint32_t n);
 void rig_port_rx_release(struct rig_port *port, struct rig_frame **frames, uint32_t n);

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #define RIG_PORT_OPTIONS_MAX 16
-#define RIG_PORT_TEXT_MAX    128
+#define RIG_PORT_TEXT_MAX    256
 
 struct rig_port_option {
     char key[24];
@@ -34,7 +34,7 @@ const char *rig_port_name_option(const struct rig_port_name *name, const char *k
 int rig_port_name_check_options(const struct rig_port_name *name, const char *const *allowed,
                                 struct rig_err *err);
 
-/* on|off|yes|no|1|0, and bare "@key" means on. */
+/* on|off|yes|no|1|0, and bare "@key" means on; `value` stays as it is if the option is absent. */
 int rig_port_name_switch(const struct rig_port_name *name, const char *key, bool *value,
                          struct rig_err *err);
 
