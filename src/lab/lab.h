@@ -63,6 +63,11 @@ struct rig_lab_plan {
  */
 int rig_lab_plan_add(struct rig_lab_plan *plan, const char *word, struct rig_err *err);
 
+#define RIG_LAB_STEP_TEXT_MAX 192
+
+/* What a step does, for a person: "address 10.0.0.1/24 on a@left". Returns `buf`. */
+char *rig_lab_step_format(const struct rig_lab_step *step, char buf[static RIG_LAB_STEP_TEXT_MAX]);
+
 /*
  * Make the plan in new namespaces and run argv in "home" with NETRIG_LAB set, so that
  * rig_lab_enter finds the lab. Waits for it, ends what is left of it, and returns its exit status
@@ -70,8 +75,10 @@ int rig_lab_plan_add(struct rig_lab_plan *plan, const char *word, struct rig_err
  */
 int rig_lab_run(const struct rig_lab_plan *plan, char *const argv[], struct rig_err *err);
 
-/* Move this process into namespace `ns` of the lab that NETRIG_LAB or `lab` (NULL: the
- * environment's) names. For `netrig lab exec`. */
+/*
+ * Move this process into namespace `ns` ("home": the first) of a lab, with a /sys that shows it.
+ * `lab` NULL: the rig_lab_run that it is inside of (NETRIG_LAB); else the name of a rig_lab_up.
+ */
 int rig_lab_enter(const char *lab, const char *ns, struct rig_err *err);
 
 /* On the host (root): make the plan under `name`; namespaces become /run/netns/NAME-NS. A journal

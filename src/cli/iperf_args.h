@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The command line of `netrig iperf`, as values. */
+#ifndef RIG_CLI_IPERF_ARGS_H
+#define RIG_CLI_IPERF_ARGS_H
+
+#include "cli/options.h"
+#include "proto/iperf2.h"
+#include "stack/stack.h"
+
+enum iperf_output_style {
+    IPERF_OUTPUT_TEXT,
+    IPERF_OUTPUT_CSV,
+    IPERF_OUTPUT_JSON,
+};
+
+struct iperf_args {
+    bool server;
+    const char *host;       /* -c */
+    const char *bind;       /* -B as written */
+    uint16_t port;
+    bool ipv6_domain;       /* -V */
+    bool duration_set;
+    bool daemon;
+    const char *output;     /* -o; NULL: stdout */
+    enum iperf_output_style style;
+    char format;            /* -f */
+    const char *on;         /* port to stand on; NULL: the kernel's sockets */
+    bool stack_option_seen; /* an option that only means something with --on */
+    bool ipv4_set;
+    char device[16];        /* of -B ...%dev */
+    struct rig_stack_config stack;
+    struct rig_iperf2_config iperf;
+};
+
+/* Read the command line. 0, RIG_OPTIONS_HELP, or -EINVAL with a sentence. `args` keeps pointers into
+ * argv and the environment. Addresses that need a resolver are left to iperf_resolve. */
+int iperf_args_parse(struct iperf_args *args, int argc, char **argv, struct rig_err *err);
+
+/* Fill in iperf.peer and iperf.local: host names through the system's resolver. */
+int iperf_args_resolve(struct iperf_args *args, struct rig_err *err);
+
+#endif
