@@ -78,9 +78,9 @@ int rig_lab_nl_find(struct rig_lab_nl *nl, const char *name, struct rig_lab_link
                     struct rig_err *err)
 {
     struct rtnl_link *found = NULL;
-    nl->errno_kernel = 0;
+    nl->errno_kernel = 0; /* and so it stays: this call has an error callback of its own */
     int code = rtnl_link_get_kernel(nl->socket, 0, name, &found);
-    if (code < 0 && (nl->errno_kernel == -ENODEV || code == -NLE_OBJ_NOTFOUND))
+    if (code == -NLE_NODEV || code == -NLE_OBJ_NOTFOUND)
         return rig_err_set(err, -ENODEV, "there is no interface '%s'", name);
     if (code < 0)
         return outcome(nl, code, "cannot look up the interface", err);
