@@ -82,10 +82,37 @@ def test_symbol_of_a_higher_layer_is_refused(tree):
     assert refuses(tree.run("check-layers"), "base/low.c", "rig_high", "higher layer frame")
 
 
+def test_ring_within_the_files_of_one_module_is_allowed(tree):
+    tree.write("src/base/a.c", "int rig_b(void);\nint rig_a(void) { return rig_b(); }\n")
+    tree.write("src/base/a_more.c", "int rig_a(void);\nint rig_b(void) { return rig_a(); }\n")
+    assert tree.run("check-layers").returncode == 0
+
+
+def test_ring_of_files_that_only_share_the_name_of_the_layer_is_refused(tree):
+    tree.write("src/port/port.c", "int rig_b(void);\nint rig_a(void) { return rig_b(); }\n")
+    tree.write("src/port/port_b.c", "int rig_a(void);\nint rig_b(void) { return rig_a(); }\n")
+    assert refuses(tree.run("check-layers"), "port/port.c", "port/port_b.c", "need each other")
+
+
 def test_ring_of_objects_in_one_layer_is_refused(tree):
     tree.write("src/base/a.c", "int rig_b(void);\nint rig_a(void) { return rig_b(); }\n")
     tree.write("src/base/b.c", "int rig_a(void);\nint rig_b(void) { return rig_a(); }\n")
     assert refuses(tree.run("check-layers"), "base/a.c", "base/b.c", "need each other")
+
+
+def test_our_code_in_the_library_of_lwip_is_checked(tree):
+    tree.write("src/stack/lwip_port/glue.c", "int rig_seed;\n")
+    tree.write("elsewhere/lwip.c", "int netif_list;\n")
+    tree.compile()
+    folder = tree.build / "src/stack"
+    for source, member in [("src/stack/lwip_port/glue.c", "lwip_port_glue.c.o"),
+                           ("elsewhere/lwip.c", "elsewhere_lwip.c.o")]:
+        subprocess.run(["cc", "-fno-common", "-c", tree.top / source, "-o", folder / member],
+                       check=True)
+        subprocess.run(["ar", "csrDT", folder / "librig_lwip.a", folder / member], check=True)
+    run = tree.run("check-layers")
+    assert refuses(run, "stack/lwip_port/glue.c", "rig_seed")
+    assert "netif_list" not in run.stderr
 
 
 @pytest.mark.parametrize("variable", ["int rig_count = 3;", "int rig_count;",
