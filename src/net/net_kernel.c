@@ -7,6 +7,7 @@
 #include "net/net_kernel_internal.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -139,6 +140,8 @@ static int join_group(int fd, const struct rig_net_kernel_spec *spec,
     if (spec->type != SOCK_DGRAM || !rig_addr_is_multicast(&spec->local->addr))
         return 0;
     struct group_req request = {.gr_interface = spec->local->addr.scope_id};
+    if (spec->options && spec->options->device)
+        request.gr_interface = if_nametoindex(spec->options->device);
     memcpy(&request.gr_group, group, len);
     int level = group->any.sa_family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP;
     if (setsockopt(fd, level, MCAST_JOIN_GROUP, &request, sizeof(request)) == 0)

@@ -86,11 +86,18 @@ static int set_ttl(int fd, int family, int ttl, struct rig_err *err)
 {
     const struct option options[] = {
         {IPPROTO_IP, IP_TTL, ttl, "a time to live (IP_TTL) of"},
-        {IPPROTO_IP, IP_MULTICAST_TTL, ttl, "a multicast time to live (IP_MULTICAST_TTL) of"},
         {IPPROTO_IPV6, IPV6_UNICAST_HOPS, ttl, "a hop limit (IPV6_UNICAST_HOPS) of"},
+    };
+    return set_all(fd, options, family == AF_INET6 ? 2 : 1, err);
+}
+
+static int set_multicast_ttl(int fd, int family, int ttl, struct rig_err *err)
+{
+    const struct option options[] = {
+        {IPPROTO_IP, IP_MULTICAST_TTL, ttl, "a multicast time to live (IP_MULTICAST_TTL) of"},
         {IPPROTO_IPV6, IPV6_MULTICAST_HOPS, ttl, "a multicast hop limit (IPV6_MULTICAST_HOPS) of"},
     };
-    return set_all(fd, options, family == AF_INET6 ? 4 : 2, err);
+    return set_all(fd, options, family == AF_INET6 ? 2 : 1, err);
 }
 
 static int set_tcp(int fd, const struct rig_net_options *options, struct rig_err *err)
@@ -139,5 +146,7 @@ int rig_net_kernel_options(int fd, const struct rig_net_kernel_spec *spec, struc
     int code = set_ip(fd, family, options, err);
     if (code == 0 && spec->type == SOCK_STREAM)
         code = set_tcp(fd, options, err);
+    else if (code == 0 && options->ttl)
+        code = set_multicast_ttl(fd, family, options->ttl, err);
     return code;
 }
