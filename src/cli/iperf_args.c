@@ -4,16 +4,50 @@
 #include "cli/iperf_tos.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    OPT_SERVER = 1, OPT_CLIENT, OPT_UDP, OPT_PORT, OPT_TIME, OPT_NUM, OPT_INTERVAL, OPT_RATE,
-    OPT_LEN, OPT_WINDOW, OPT_PARALLEL, OPT_DUAL, OPT_TRADEOFF, OPT_REVERSE, OPT_DUPLEX,
-    OPT_ENHANCED, OPT_FORMAT, OPT_STYLE, OPT_BIND, OPT_MSS, OPT_NODELAY, OPT_TOS, OPT_TTL, OPT_V6,
-    OPT_CONGESTION, OPT_ONE, OPT_DAEMON, OPT_OUTPUT, OPT_TXSTART, OPT_TRIP, OPT_LISTEN, OPT_COMPAT,
-    OPT_ON, OPT_IPV4, OPT_GATEWAY, OPT_IPV6, OPT_GATEWAY6, OPT_MAC, OPT_ARP, OPT_JSON,
+    OPT_SERVER = 1,
+    OPT_CLIENT,
+    OPT_UDP,
+    OPT_PORT,
+    OPT_TIME,
+    OPT_NUM,
+    OPT_INTERVAL,
+    OPT_RATE,
+    OPT_LEN,
+    OPT_WINDOW,
+    OPT_PARALLEL,
+    OPT_DUAL,
+    OPT_TRADEOFF,
+    OPT_REVERSE,
+    OPT_DUPLEX,
+    OPT_ENHANCED,
+    OPT_FORMAT,
+    OPT_STYLE,
+    OPT_BIND,
+    OPT_MSS,
+    OPT_NODELAY,
+    OPT_TOS,
+    OPT_TTL,
+    OPT_V6,
+    OPT_CONGESTION,
+    OPT_ONE,
+    OPT_DAEMON,
+    OPT_OUTPUT,
+    OPT_TXSTART,
+    OPT_TRIP,
+    OPT_LISTEN,
+    OPT_COMPAT,
+    OPT_ON,
+    OPT_IPV4,
+    OPT_GATEWAY,
+    OPT_IPV6,
+    OPT_GATEWAY6,
+    OPT_MAC,
+    OPT_ARP,
+    OPT_JSON,
 };
 
 /* clang-format off */
@@ -179,7 +213,8 @@ static int parse_neighbour(struct rig_stack_config *stack, const char *arg, stru
 static int set_test(struct iperf_args *args, enum rig_iperf2_test test, struct rig_err *err)
 {
     if (args->iperf.test != RIG_IPERF2_NORMAL && args->iperf.test != test)
-        return rig_err_set(err, -EINVAL, "only one of -d, -r, -R and --full-duplex can be asked for");
+        return rig_err_set(err, -EINVAL,
+                           "only one of -d, -r, -R and --full-duplex can be asked for");
     args->iperf.test = test;
     return 0;
 }
@@ -365,7 +400,7 @@ static int set_place(struct iperf_args *args, int id, const char *arg, struct ri
 
 static int set_option(void *ctx, int id, const char *arg, struct rig_err *err)
 {
-    static int (*const sets[])(struct iperf_args *args, int id, const char *arg,
+    static int (*const sets[])(struct iperf_args * args, int id, const char *arg,
                                struct rig_err *err) = {
         set_role, set_load, set_direction, set_socket, set_output, set_place,
     };
@@ -388,19 +423,22 @@ static int check_role(const struct iperf_args *args, struct rig_err *err)
     if (!args->server && (args->daemon || args->iperf.one_at_a_time))
         return rig_err_set(err, -EINVAL, "-D and -1 are for servers");
     if (args->iperf.compatible && args->iperf.test != RIG_IPERF2_NORMAL)
-        return rig_err_set(err, -EINVAL, "-C sends no request, and -d, -r, -R and --full-duplex "
-                                         "need one");
+        return rig_err_set(err, -EINVAL,
+                           "-C sends no request, and -d, -r, -R and --full-duplex "
+                           "need one");
     return 0;
 }
 
 static int check_place(const struct iperf_args *args, struct rig_err *err)
 {
     if (!args->on && args->stack_option_seen)
-        return rig_err_set(err, -EINVAL, "--ipv4, --ipv6, --mac, --arp and the gateways need --on "
-                                         "PORT: the kernel's sockets have the kernel's addresses");
+        return rig_err_set(err, -EINVAL,
+                           "--ipv4, --ipv6, --mac, --arp and the gateways need --on "
+                           "PORT: the kernel's sockets have the kernel's addresses");
     if (args->on && !args->iperf.udp)
-        return rig_err_set(err, -EINVAL, "on a port there is only UDP (-u); TCP needs the kernel's "
-                                         "sockets: leave --on out");
+        return rig_err_set(err, -EINVAL,
+                           "on a port there is only UDP (-u); TCP needs the kernel's "
+                           "sockets: leave --on out");
     return 0;
 }
 
@@ -448,109 +486,5 @@ int iperf_args_parse(struct iperf_args *args, int argc, char **argv, struct rig_
         rc = check_place(args, err);
     if (rc == 0)
         rc = check_len(args, err);
-    return rc;
-}
-
-/* ---- names ---- */
-
-static void from_sockaddr(struct rig_addr *out, const struct sockaddr *sa)
-{
-    *out = (struct rig_addr){0};
-    if (sa->sa_family == AF_INET6) {
-        struct sockaddr_in6 in6;
-        memcpy(&in6, sa, sizeof(in6));
-        out->family = 6;
-        out->scope_id = in6.sin6_scope_id;
-        memcpy(out->bytes, &in6.sin6_addr, 16);
-    } else {
-        struct sockaddr_in in;
-        memcpy(&in, sa, sizeof(in));
-        out->family = 4;
-        memcpy(out->bytes, &in.sin_addr, 4);
-    }
-}
-
-static int resolve(struct rig_addr *out, const char *name, bool v6, struct rig_err *err)
-{
-    struct addrinfo hints = {.ai_socktype = SOCK_DGRAM};
-    hints.ai_family = v6 ? AF_INET6 : AF_UNSPEC;
-    struct addrinfo *list = NULL;
-    int rc = getaddrinfo(name, NULL, &hints, &list);
-    if (rc != 0)
-        return rig_err_set(err, -EHOSTUNREACH, "no %saddress of '%s': %s", v6 ? "IPv6 " : "", name,
-                           gai_strerror(rc));
-    const struct addrinfo *chosen = list;
-    for (const struct addrinfo *at = list; at && !v6; at = at->ai_next) {
-        if (at->ai_family == AF_INET) {
-            chosen = at;
-            break;
-        }
-    }
-    from_sockaddr(out, chosen->ai_addr);
-    freeaddrinfo(list);
-    return 0;
-}
-
-/* Cut "%DEV" off the end and ":PORT" (or "]:PORT") behind the address. */
-static int split_bind(struct iperf_args *args, char *text, struct rig_err *err)
-{
-    char *colon = strrchr(text, ':');
-    bool is_v6 = colon && strchr(text, ':') != colon;
-    char *device = strchr(text, '%');
-    if (device) {
-        *device++ = '\0';
-        if (strlen(device) == 0 || strlen(device) >= sizeof(args->device))
-            return rig_err_set(err, -EINVAL, "-B: '%s' is not the name of an interface", device);
-        strcpy(args->device, device);
-        args->iperf.net.device = args->device;
-    }
-    if (text[0] == '[') {
-        char *bracket = strchr(text, ']');
-        if (!bracket || (bracket[1] && bracket[1] != ':'))
-            return rig_err_set(err, -EINVAL, "-B: '%s' is not [ADDR] or [ADDR]:PORT", args->bind);
-        colon = bracket[1] ? bracket + 1 : NULL;
-        *bracket = '\0';
-        memmove(text, text + 1, strlen(text));
-        if (colon)
-            colon--;
-        return colon ? parse_u16(&args->iperf.local.port, colon + 2, 0, err) : 0;
-    }
-    if (!is_v6 && colon && *colon) {
-        *colon = '\0';
-        return parse_u16(&args->iperf.local.port, colon + 1, 0, err);
-    }
-    return 0;
-}
-
-static int resolve_bind(struct iperf_args *args, struct rig_err *err)
-{
-    char text[256];
-    if (strlen(args->bind) >= sizeof(text))
-        return rig_err_set(err, -EINVAL, "-B: the address is too long");
-    strcpy(text, args->bind);
-    int rc = split_bind(args, text, err);
-    if (rc == 0 && text[0])
-        rc = resolve(&args->iperf.local.addr, text, args->ipv6_domain, err);
-    return rc;
-}
-
-int iperf_args_resolve(struct iperf_args *args, struct rig_err *err)
-{
-    struct rig_iperf2_config *iperf = &args->iperf;
-    int rc = 0;
-    if (args->server)
-        iperf->local.addr.family = args->on ? 0 : args->ipv6_domain ? 6 : 4;
-    if (args->bind)
-        rc = resolve_bind(args, err);
-    if (rc == 0 && args->server && !iperf->local.port)
-        iperf->local.port = args->port;
-    if (rc < 0 || args->server)
-        return rc;
-    rc = resolve(&iperf->peer.addr, args->host, args->ipv6_domain, err);
-    iperf->peer.port = args->port;
-    if (rc == 0 && iperf->udp && !iperf->len_set && iperf->peer.addr.family == 6)
-        iperf->len_bytes = RIG_IPERF2_UDP6_LEN_BYTES;
-    if (rc == 0 && iperf->local.addr.family && iperf->local.addr.family != iperf->peer.addr.family)
-        rc = rig_err_set(err, -EINVAL, "-B and -c name addresses of different families");
     return rc;
 }

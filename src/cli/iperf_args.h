@@ -15,25 +15,25 @@ enum iperf_output_style {
 
 struct iperf_args {
     bool server;
-    const char *host;       /* -c */
-    const char *bind;       /* -B as written */
+    const char *host; /* -c */
+    const char *bind; /* -B as written */
     uint16_t port;
-    bool ipv6_domain;       /* -V */
+    bool ipv6_domain; /* -V */
     bool duration_set;
     bool daemon;
-    const char *output;     /* -o; NULL: stdout */
+    const char *output; /* -o; NULL: stdout */
     enum iperf_output_style style;
     char format;            /* -f */
     const char *on;         /* port to stand on; NULL: the kernel's sockets */
     bool stack_option_seen; /* an option that only means something with --on */
     bool ipv4_set;
-    char device[16];        /* of -B ...%dev */
+    char device[16]; /* of -B ...%dev */
     struct rig_stack_config stack;
     struct rig_iperf2_config iperf;
 };
 
-/* Read the command line. 0, RIG_OPTIONS_HELP, or -EINVAL with a sentence. `args` keeps pointers into
- * argv and the environment. Addresses that need a resolver are left to iperf_resolve. */
+/* Read the command line. 0, RIG_OPTIONS_HELP, or -EINVAL with a sentence. `args` keeps pointers
+ * into argv and the environment. Addresses that need a resolver are left to iperf_resolve. */
 int iperf_args_parse(struct iperf_args *args, int argc, char **argv, struct rig_err *err);
 
 /* Fill in iperf.peer and iperf.local: host names through the system's resolver. */

@@ -20,13 +20,9 @@ struct command {
 };
 
 static const struct command commands[] = {
-#ifdef RIG_HAVE_IPERF
     {rig_cmd_iperf_options, rig_cmd_iperf},
-#endif
     {rig_cmd_lab_options, rig_cmd_lab},
-#ifdef RIG_HAVE_PORTS
     {rig_cmd_ports_options, rig_cmd_ports},
-#endif
 };
 
 #define N_COMMANDS ((uint32_t)(sizeof(commands) / sizeof(commands[0])))

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The receiving half of a conn.
+ *
+ *   reading the request -> counting -> end of stream
+ *
+ * A server does not know what a stream is before its first bytes: up to 256 of them may be a
+ * request. A stream without one is plain data from its first byte. Once it is only data, it is
+ * discarded where it lies (rig_stream_discard), unless --trip-times asked to look into every burst.
+ */
+#include "proto/iperf2_conn.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define SILENCE_NS (10 * RIG_NS_PER_S) /* of a peer that was to send by time */
+
+static void on_watchdog(void *ctx)
+{
+    struct rig_iperf2_conn *conn = ctx;
+    rig_ns_t now_ns = rig_loop_now(conn->run->loop);
+    if (now_ns - conn->rx.progress_ns >= SILENCE_NS)
+        rig_iperf2_conn_end(conn, -ETIMEDOUT);
+    else
+        rig_loop_timer_set(conn->run->loop, &conn->rx.watchdog, conn->rx.progress_ns + SILENCE_NS);
+}
+
+void rig_iperf2_conn_rx_init(struct rig_iperf2_conn *conn)
+{
+    rig_timer_init(&conn->rx.watchdog, on_watchdog, conn);
+    rig_iperf2_meter_init(&conn->rx.meter, conn->run, NULL, false);
+}
+
+void rig_iperf2_conn_rx_fini(struct rig_iperf2_conn *conn)
+{
+    rig_loop_timer_stop(conn->run->loop, &conn->rx.watchdog);
+    rig_iperf2_meter_fini(&conn->rx.meter);
+    conn->rx.active = false;
+}
+
+void rig_iperf2_conn_receive(struct rig_iperf2_conn *conn, struct rig_iperf2_group *group,
+                             bool bursts, bool by_time)
+{
+    conn->rx.active = true;
+    conn->rx.meter.group = group;
+    conn->rx.bursts = bursts;
+    conn->rx.head_len_bytes = 0;
+    conn->rx.progress_ns = rig_loop_now(conn->run->loop);
+    if (by_time)
+        rig_loop_timer_set(conn->run->loop, &conn->rx.watchdog, conn->rx.progress_ns + SILENCE_NS);
+    rig_stream_discard(conn->stream, !bursts);
+}
+
+static void burst_begins(struct rig_iperf2_conn *conn)
+{
+    struct rig_iperf2_conn_rx *rx = &conn->rx;
+    struct rig_iperf2_burst burst;
+    rx->head_len_bytes = 0;
+    if (!rig_iperf2_burst_read(&burst, rx->head)) {
+        /* Not a burst: what follows cannot be parsed either, but it can still be counted. */
+        rx->bursts = false;
+        rig_stream_discard(conn->stream, true);
+        return;
+    }
+    rx->burst_left_bytes = burst.size_bytes - RIG_IPERF2_BURST_HDR_BYTES;
+    rx->burst_sent_wall_ns = burst.sent_wall_ns;
+}
+
+static void burst_ends(struct rig_iperf2_conn *conn)
+{
+    double transit_s = (double)(int64_t)(rig_clock_wall_ns() - conn->rx.burst_sent_wall_ns) / 1e9;
+    rig_stats_add(&conn->rx.meter.transit_interval_s, transit_s);
+}
+
+static uint32_t fill_head(struct rig_iperf2_conn_rx *rx, const uint8_t *data, uint32_t len_bytes,
+                          uint32_t need_bytes)
+{
+    uint32_t n = need_bytes - rx->head_len_bytes;
+    if (n > len_bytes)
+        n = len_bytes;
+    memcpy(rx->head + rx->head_len_bytes, data, n);
+    rx->head_len_bytes += n;
+    return n;
+}
+
+static void parse_bursts(struct rig_iperf2_conn *conn, const uint8_t *data, uint32_t len_bytes)
+{
+    struct rig_iperf2_conn_rx *rx = &conn->rx;
+    while (len_bytes && rx->bursts) {
+        uint32_t n;
+        if (rx->burst_left_bytes) {
+            n = len_bytes < rx->burst_left_bytes ? len_bytes : rx->burst_left_bytes;
+            rx->burst_left_bytes -= n;
+            if (!rx->burst_left_bytes)
+                burst_ends(conn);
+        } else {
+            n = fill_head(rx, data, len_bytes, RIG_IPERF2_BURST_HDR_BYTES);
+            if (rx->head_len_bytes == RIG_IPERF2_BURST_HDR_BYTES)
+                burst_begins(conn);
+        }
+        data += n;
+        len_bytes -= n;
+    }
+}
+
+static void count(struct rig_iperf2_conn *conn, uint32_t len_bytes)
+{
+    struct rig_iperf2_conn_rx *rx = &conn->rx;
+    rig_ns_t now_ns = rig_loop_now(conn->run->loop);
+    if (!rx->meter.running)
+        rig_iperf2_meter_start(&rx->meter, now_ns);
+    rig_iperf2_meter_at(&rx->meter, now_ns);
+    rx->progress_ns = now_ns;
+    rx->meter.total.bytes += len_bytes;
+    rx->meter.total.ops++;
+    uint64_t bin = (uint64_t)len_bytes * RIG_IPERF2_READ_BINS / (conn->run->config.len_bytes + 1u);
+    rx->meter.total.read_bins[bin < RIG_IPERF2_READ_BINS ? bin : RIG_IPERF2_READ_BINS - 1]++;
+}
+
+static void acknowledge(struct rig_iperf2_conn *conn, const struct rig_iperf2_request *request)
+{
+    uint8_t ack[RIG_IPERF2_ACK_MAX_BYTES];
+    uint32_t len = rig_iperf2_ack_write(ack, request, conn->accepted_wall_ns, rig_clock_wall_ns());
+    /* A client that went away meanwhile is found out by the next read. */
+    (void)rig_stream_write(conn->stream, ack, len);
+}
+
+/* All of the request is there, or there is none. `head_len` bytes of the stream are held. */
+static void request_complete(struct rig_iperf2_conn *conn, bool has_request)
+{
+    struct rig_iperf2_conn_rx *rx = &conn->rx;
+    struct rig_iperf2_request request = {.test = RIG_IPERF2_NORMAL};
+    uint32_t held_bytes = rx->head_len_bytes;
+    rx->reading_request = false;
+    if (has_request && rig_iperf2_tcp_request_read(&request, rx->head, held_bytes) &&
+        request.wants_ack && !conn->run->config.compatible)
+        acknowledge(conn, &request);
+    conn->events->requested(conn->ctx, conn, &request);
+    if (conn->done)
+        return;
+    if (rx->active)
+        count(conn, held_bytes);
+}
+
+/* Returns how many of the bytes belong to the request (or were held to find out). */
+static uint32_t read_request(struct rig_iperf2_conn *conn, const uint8_t *data, uint32_t len_bytes)
+{
+    struct rig_iperf2_conn_rx *rx = &conn->rx;
+    uint32_t used = fill_head(rx, data, len_bytes, rx->head_len_bytes < 4 ? 4 : rx->head_len_bytes);
+    int32_t need = rig_iperf2_tcp_request_len(rx->head, rx->head_len_bytes);
+    if (need > 0 && (uint32_t)need > rx->head_len_bytes) {
+        used += fill_head(rx, data + used, len_bytes - used, (uint32_t)need);
+        if ((uint32_t)need > rx->head_len_bytes)
+            return used;
+    }
+    if (need)
+        request_complete(conn, need > 0);
+    return used;
+}
+
+void rig_iperf2_conn_rx_readable(struct rig_iperf2_conn *conn, const uint8_t *data,
+                                 uint32_t len_bytes)
+{
+    struct rig_iperf2_conn_rx *rx = &conn->rx;
+    if (rx->reading_request) {
+        uint32_t used = read_request(conn, data, len_bytes);
+        if (conn->done)
+            return;
+        data += used;
+        len_bytes -= used;
+    }
+    if (!rx->active || !len_bytes)
+        return;
+    count(conn, len_bytes);
+    if (data && rx->bursts)
+        parse_bursts(conn, data, len_bytes);
+}
+
+void rig_iperf2_conn_rx_eof(struct rig_iperf2_conn *conn)
+{
+    struct rig_iperf2_conn_rx *rx = &conn->rx;
+    if (rx->reading_request) {
+        /* Gone before it said what it wanted: fewer bytes than a request, counted as data. */
+        request_complete(conn, false);
+        if (conn->done)
+            return;
+    }
+    if (rx->active) {
+        rig_iperf2_meter_finish(&rx->meter, rig_loop_now(conn->run->loop));
+        rig_iperf2_conn_rx_fini(conn);
+    }
+    rig_iperf2_conn_check_done(conn);
+}
