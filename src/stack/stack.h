@@ -22,13 +22,13 @@ struct rig_stack_neighbour {
 };
 
 struct rig_stack_config {
-    struct rig_mac mac;           /* all zero: a random locally administered one */
-    struct rig_prefix ipv4;       /* family 0: ask DHCP, unless no_ipv4 */
-    bool no_ipv4;                 /* neither an address nor DHCP */
-    struct rig_addr ipv4_gateway; /* family 0: none */
-    bool ipv6;                    /* link-local address and SLAAC */
+    struct rig_mac mac;            /* all zero: a random locally administered one */
+    struct rig_prefix ipv4;        /* family 0: ask DHCP, unless no_ipv4 */
+    bool no_ipv4;                  /* neither an address nor DHCP */
+    struct rig_addr ipv4_gateway;  /* family 0: none */
+    bool ipv6;                     /* link-local address and SLAAC */
     struct rig_prefix ipv6_static; /* family 0: none; else added beside SLAAC's (implies ipv6) */
-    struct rig_addr ipv6_gateway; /* family 0: from router advertisements */
+    struct rig_addr ipv6_gateway;  /* family 0: from router advertisements */
     uint32_t n_neighbours;
     struct rig_stack_neighbour neighbours[RIG_STACK_ARP_MAX]; /* permanent, IPv4 or IPv6 */
     uint64_t seed; /* of ports, identifications and transaction ids */
@@ -57,48 +57,87 @@ struct rig_addr rig_stack_addr(const struct rig_stack *stack, uint8_t family,
 
 /* ---- UDP ---- */
 
-struct rig_stack_udp; /* a bound socket */
+struct rig_stack_udp;  /* a bound socket */
 struct rig_stack_flow; /* a bulk sender to one peer */
 
-struct rig_stack_udp_events {
-    /* A train of datagrams (see net.h): `len` bytes in datagrams of `stride`. Memory is lent. */
-    void (*received)(void *ctx, const struct rig_endpoint *peer, const struct rig_addr *local,
-                     const uint8_t *data, uint32_t len_bytes, uint32_t stride_bytes,
-                     rig_ns_t rx_wall_ns);
-    void (*failed)(void *ctx, int error); /* ICMP said -ECONNREFUSED or -EHOSTUNREACH */
+/*
+ * Received datagrams of one flow and one arrival: `len_bytes` of payload in datagrams of
+ * `stride_bytes`, the last perhaps shorter. One datagram has stride == len. The memory is lent
+ * until the callback returns.
+ */
+struct rig_stack_train {
+    const uint8_t *data;
+    uint32_t len_bytes;
+    uint32_t stride_bytes;
+    struct rig_endpoint peer;
+    struct rig_addr local; /* the address the peer sent to */
+    rig_ns_t rx_wall_ns;   /* the port's stamp, 0 if it has none */
 };
 
-/* local->addr unset: all addresses. local->port 0: chosen. peer not NULL: only that peer is heard.
- * -EADDRINUSE, -EADDRNOTAVAIL with a sentence. */
-int rig_stack_udp_open(struct rig_stack_udp **udp, struct rig_stack *stack,
-                       const struct rig_endpoint *local, const struct rig_endpoint *peer,
-                       const struct rig_stack_udp_events *events, void *ctx, struct rig_err *err);
-void rig_stack_udp_close(struct rig_stack_udp *udp);
-struct rig_endpoint rig_stack_udp_local(const struct rig_stack_udp *udp);
-/* One datagram through lwIP (resolves, fragments). 0 or -errno (-EHOSTUNREACH: no route). */
-int rig_stack_udp_send(struct rig_stack_udp *udp, const struct rig_endpoint *peer,
-                       const struct rig_addr *local, uint8_t tos, uint8_t ttl, const void *data,
-                       uint32_t len_bytes);
+/* The callbacks may close the socket that they are called for, and its flows; not the stack. */
+struct rig_stack_udp_events {
+    void (*received)(void *ctx, const struct rig_stack_train *train);
+    /* Connected sockets only: ICMP said -ECONNREFUSED or -EHOSTUNREACH. */
+    void (*failed)(void *ctx, int error);
+};
 
+struct rig_stack_udp_spec {
+    struct rig_endpoint local;                 /* addr unset: all addresses; port 0: chosen */
+    struct rig_endpoint peer;                  /* addr set: connected, only that peer is heard */
+    const struct rig_stack_udp_events *events; /* outlive the socket */
+    void *ctx;
+};
+
+/* -EADDRINUSE, -EADDRNOTAVAIL with a sentence. */
+int rig_stack_udp_open(struct rig_stack_udp **udp, struct rig_stack *stack,
+                       const struct rig_stack_udp_spec *spec, struct rig_err *err);
+void rig_stack_udp_close(struct rig_stack_udp *udp); /* its flows are closed by then */
+struct rig_endpoint rig_stack_udp_local(const struct rig_stack_udp *udp);
+
+/* Where a datagram goes. */
 struct rig_stack_flow_spec {
     struct rig_endpoint peer;
     struct rig_addr local; /* unset: chosen */
     uint8_t tos;
-    uint8_t ttl;           /* 0: the default */
-    bool single;           /* never a super-frame */
+    uint8_t ttl; /* 0: the default, 64 */
+    bool single; /* never a super-frame */
 };
 
-/* Bulk sending: no allocation a datagram; super-frames where the port takes them; while the peer's
- * MAC is unknown, and for datagrams above the MTU, it goes through lwIP. */
+/* One datagram through lwIP (resolves, fragments). 0 or -errno: -EHOSTUNREACH: no route; -EAGAIN:
+ * the port has no room; -ENODEV: the device is gone. */
+int rig_stack_udp_send(struct rig_stack_udp *udp, const struct rig_stack_flow_spec *to,
+                       const void *data, uint32_t len_bytes);
+
+/* Bulk sending: no allocation a datagram; super-frames where the port takes them. Datagrams above
+ * the MTU go through lwIP, and so does one a second, which keeps the peer's MAC fresh. */
 int rig_stack_flow_open(struct rig_stack_flow **flow, struct rig_stack_udp *udp,
                         const struct rig_stack_flow_spec *spec, struct rig_err *err);
-void rig_stack_flow_close(struct rig_stack_flow *flow);
-/* Send `n` datagrams of `stride` bytes lying one behind the other at `data`. Returns how many the
- * port took, or -errno (-ENODEV: the device is gone, -EHOSTUNREACH: no route, or no neighbour
- * answered). */
+void rig_stack_flow_close(struct rig_stack_flow *flow); /* NULL is allowed */
+/*
+ * Send `n` datagrams of `stride` bytes lying one behind the other at `data`. Returns how many were
+ * taken, in order: fewer when the port is full or while the peer's MAC is being asked for (try
+ * again a little later), or -errno: -ENODEV: the device is gone; -EHOSTUNREACH: no route, or no
+ * neighbour has answered for 3 s; -ECONNREFUSED: ICMP said so (an unconnected socket's flow).
+ */
 int64_t rig_stack_flow_send(struct rig_stack_flow *flow, const uint8_t *data, uint32_t n,
                             uint32_t stride_bytes);
 /* Largest payload to `peer` without fragments. */
 uint32_t rig_stack_udp_payload_max(const struct rig_stack *stack, const struct rig_addr *peer);
+
+/* ---- counters ---- */
+
+/* What came in, by what became of it. */
+struct rig_stack_counters {
+    uint64_t rx_fast_frames; /* UDP straight to a socket; super-frames counted as one */
+    uint64_t rx_lwip_frames; /* given to lwIP, each piece of a cut super-frame */
+    uint64_t rx_drop_malformed;
+    uint64_t rx_drop_other_mac;
+    uint64_t rx_drop_checksum; /* on the fast way; lwIP drops its own silently */
+    uint64_t rx_drop_tcp;      /* nobody answers TCP here */
+    uint64_t rx_drop_no_memory;
+    uint64_t tx_drop_full; /* frames of lwIP's for which the port had no room */
+};
+
+const struct rig_stack_counters *rig_stack_counters(const struct rig_stack *stack);
 
 #endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * lwIP as netrig wants it: no threads, raw interface, IPv4 and IPv6, UDP. Its TCP stays off:
+ * src/tcp will stand on this IP. What is not named here has lwIP's default.
+ */
+#ifndef RIG_LWIPOPTS_H
+#define RIG_LWIPOPTS_H
+
+#include <stdint.h>
+
+/* ---- platform: one thread, the C library's heap (the slow path only) ---- */
+#define NO_SYS               1
+#define SYS_LIGHTWEIGHT_PROT 0
+#define LWIP_SOCKET          0
+#define LWIP_NETCONN         0
+#define LWIP_STATS           0
+#define MEM_ALIGNMENT        8
+/* Fixed pools would be no bound that lwIP's own limits (reassembly, neighbour queues) are not, and
+ * hide overruns from the sanitizers. */
+#define MEM_LIBC_MALLOC 1
+#define MEMP_MEM_MALLOC 1
+#define LWIP_TIMERS     1
+
+/* ---- protocols ---- */
+#define LWIP_TCP                       0
+#define LWIP_RAW                       0
+#define LWIP_DNS                       0
+#define LWIP_IGMP                      0
+#define LWIP_UDP                       1
+#define LWIP_IPV4                      1
+#define LWIP_IPV6                      1
+#define LWIP_ARP                       1
+#define LWIP_ICMP                      1
+#define LWIP_ICMP6                     1
+#define LWIP_DHCP                      1
+#define LWIP_IPV6_DHCP6                0
+#define LWIP_IPV6_AUTOCONFIG           1
+#define LWIP_IPV6_MLD                  1 /* snooping bridges ask for it before they pass solicitations */
+#define LWIP_ND6_RDNSS_MAX_DNS_SERVERS 0
+/* One probe a second is what RFC 4862 asks for, and what the user waits for. */
+#define LWIP_IPV6_DUP_DETECT_ATTEMPTS 1
+/* lwIP's probe of an offered address costs seconds; servers probe before they offer. */
+#define DHCP_DOES_ARP_CHECK 0
+#define IP_DEFAULT_TTL      64
+#define LWIP_ICMP6_HL       64
+
+/* ---- interfaces ---- */
+#define LWIP_SINGLE_NETIF       0
+#define LWIP_NETIF_LOOPBACK     0
+#define LWIP_HAVE_LOOPIF        0
+#define LWIP_IPV6_NUM_ADDRESSES 6 /* link-local, static, SLAAC from several prefixes */
+
+/* ---- neighbours: tables are searched linearly, and only on the slow path ---- */
+#define ETHARP_SUPPORT_STATIC_ENTRIES 1
+#define ARP_TABLE_SIZE                1024
+#define ARP_QUEUEING                  0 /* the newest datagram waits for the answer */
+#define LWIP_ND6_QUEUEING             0
+#define LWIP_ND6_NUM_NEIGHBORS        120 /* lwIP counts them in an int8_t */
+#define LWIP_ND6_NUM_DESTINATIONS     512
+#define MEMP_NUM_ND6_QUEUE            120
+
+/* ---- fragments: 45 of 1500 bytes make one datagram of 64 KiB ---- */
+#define IP_REASSEMBLY      1
+#define IP_FRAG            1
+#define LWIP_IPV6_REASS    1
+#define LWIP_IPV6_FRAG     1
+#define IP_REASS_MAX_PBUFS 2048
+#define MEMP_NUM_REASSDATA 64
+#define MEMP_NUM_FRAG_PBUF 2048
+
+/* ---- UDP: several sockets on one local port, each with its own peer ---- */
+#define SO_REUSE     1
+#define LWIP_UDPLITE 0
+
+/* ---- checksums: by rig_csum; what a port promised is not checked again ---- */
+#define LWIP_CHECKSUM_CTRL_PER_NETIF 1
+#define LWIP_CHECKSUM_ON_COPY        0
+#define LWIP_CHKSUM                  rig_lwip_chksum
+uint16_t rig_lwip_chksum(const void *data, int len_bytes);
+
+#define LWIP_HOOK_FILENAME                 "rig_lwip_hooks.h"
+#define LWIP_HOOK_IP4_ROUTE_SRC(src, dest) rig_lwip_route_src(src, dest)
+#define LWIP_HOOK_ND6_GET_GW(netif, dest)  rig_lwip_gateway6(netif, dest)
+
+#endif
