@@ -14,7 +14,8 @@ uint64_t rig_csum_add(uint64_t sum, const void *data, uint32_t len_bytes);
 uint16_t rig_csum_fold(uint64_t sum);
 /* Fold and complement. */
 uint16_t rig_csum_finish(uint64_t sum);
-/* Pseudo-header of IPv4 (RFC 768, 9293) or IPv6 (RFC 8200 section 8.1); both addresses of one family. */
+/* Pseudo-header of IPv4 (RFC 768, 9293) or IPv6 (RFC 8200 section 8.1); both addresses of one
+ * family. */
 uint64_t rig_csum_pseudo(const struct rig_addr *src, const struct rig_addr *dst, uint8_t proto,
                          uint32_t l4_len_bytes);
 /* Do what needs_csum asks for, in place, and clear it. False if the fields do not fit the frame. */

@@ -14,10 +14,10 @@
 
 struct rig_flow {
     uint8_t hdr[RIG_FLOW_HDR_MAX];
-    uint32_t hdr_len_bytes;  /* 42 for IPv4, 62 for IPv6 */
-    uint16_t ip_id;          /* next IPv4 identification */
-    uint64_t ip_sum;         /* IPv4 header without length, id and checksum */
-    uint64_t pseudo_sum;     /* pseudo-header without the length, plus the ports */
+    uint32_t hdr_len_bytes; /* 42 for IPv4, 62 for IPv6 */
+    uint16_t ip_id;         /* next IPv4 identification */
+    uint64_t ip_sum;        /* IPv4 header without length, id and checksum */
+    uint64_t pseudo_sum;    /* pseudo-header without the length, plus the ports */
 };
 
 struct rig_flow_spec {

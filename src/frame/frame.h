@@ -15,9 +15,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define RIG_FRAME_SEGS_MAX 4
-#define RIG_FRAME_BYTES_MAX 65550u /* 14 of Ethernet, 65535 of IP, rounded up */
-#define RIG_FRAME_FCS_BYTES 4u
+#define RIG_FRAME_SEGS_MAX            4
+#define RIG_FRAME_BYTES_MAX           65550u /* 14 of Ethernet, 65535 of IP, rounded up */
+#define RIG_FRAME_FCS_BYTES           4u
 #define RIG_FRAME_WIRE_OVERHEAD_BYTES 24u /* FCS 4, preamble and SFD 8, gap 12 */
 
 enum rig_gso {
@@ -47,10 +47,10 @@ struct rig_seg {
 
 struct rig_frame {
     struct rig_offload offload;
-    uint32_t len_bytes;      /* sum of the segments */
-    uint32_t room_bytes;     /* reserved for sending: writable bytes at seg[0].base */
+    uint32_t len_bytes;  /* sum of the segments */
+    uint32_t room_bytes; /* reserved for sending: writable bytes at seg[0].base */
     uint32_t n_segs;
-    rig_ns_t rx_wall_ns;     /* received: the stamp of the port's source, 0 if it has none */
+    rig_ns_t rx_wall_ns; /* received: the stamp of the port's source, 0 if it has none */
     struct rig_seg seg[RIG_FRAME_SEGS_MAX];
 };
 

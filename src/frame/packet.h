@@ -27,18 +27,18 @@
 struct rig_packet {
     struct rig_mac dst_mac;
     struct rig_mac src_mac;
-    uint16_t ethertype;         /* behind the VLAN tags */
-    uint16_t vlan_tags;         /* how many */
+    uint16_t ethertype; /* behind the VLAN tags */
+    uint16_t vlan_tags; /* how many */
     uint32_t l3_offset_bytes;
-    uint32_t l4_offset_bytes;   /* 0: no L4 header that can be read */
+    uint32_t l4_offset_bytes;      /* 0: no L4 header that can be read */
     uint32_t payload_offset_bytes; /* behind the L4 header */
-    uint32_t payload_len_bytes; /* by IP's and UDP's own lengths, within the frame */
-    uint8_t ip_version;         /* 0, 4 or 6 */
-    uint8_t ip_proto;           /* of the L4 header */
-    uint8_t tos;                /* IPv4 TOS or IPv6 traffic class */
+    uint32_t payload_len_bytes;    /* by IP's and UDP's own lengths, within the frame */
+    uint8_t ip_version;            /* 0, 4 or 6 */
+    uint8_t ip_proto;              /* of the L4 header */
+    uint8_t tos;                   /* IPv4 TOS or IPv6 traffic class */
     uint8_t ttl;
-    bool is_fragment;           /* any fragment but a whole datagram; no L4 is offered then */
-    struct rig_endpoint src;    /* port 0 unless UDP or TCP */
+    bool is_fragment;        /* any fragment but a whole datagram; no L4 is offered then */
+    struct rig_endpoint src; /* port 0 unless UDP or TCP */
     struct rig_endpoint dst;
 };
 

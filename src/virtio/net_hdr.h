@@ -10,8 +10,8 @@
 
 #include "frame/frame.h"
 
-#define RIG_VIRTIO_NET_HDR_BYTES      10u
-#define RIG_VIRTIO_NET_HDR_MRG_BYTES  12u
+#define RIG_VIRTIO_NET_HDR_BYTES     10u
+#define RIG_VIRTIO_NET_HDR_MRG_BYTES 12u
 
 /* Write `offload` as the first 10 bytes of a header. */
 void rig_virtio_net_hdr_write(uint8_t out[static RIG_VIRTIO_NET_HDR_BYTES],
@@ -22,6 +22,7 @@ void rig_virtio_net_hdr_write(uint8_t out[static RIG_VIRTIO_NET_HDR_BYTES],
  * frame->offload. False, with the offload cleared, if it has a type that nobody offered or its
  * fields do not fit the frame: such a frame is to be dropped and counted.
  */
-bool rig_virtio_net_hdr_read(struct rig_frame *frame, const uint8_t in[static RIG_VIRTIO_NET_HDR_BYTES]);
+bool rig_virtio_net_hdr_read(struct rig_frame *frame,
+                             const uint8_t in[static RIG_VIRTIO_NET_HDR_BYTES]);
 
 #endif
