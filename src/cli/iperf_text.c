@@ -46,10 +46,11 @@ static void print_header(struct iperf_output *output, const struct rig_iperf2_re
 static void print_id(FILE *stream, const struct rig_iperf2_report *report)
 {
     /* iperf marks the receiving half of a full-duplex flow with a star. */
-    const char *star = report->full_duplex && !report->is_sender ? "*" : "";
+    char id[16];
+    snprintf(id, sizeof(id), "%s%u", report->full_duplex && !report->is_sender ? "*" : "",
+             report->id);
     if (report->id)
-        fprintf(stream, "[%*s%u] ", report->id < 10 && !*star ? 2 : 1, *star ? star : "",
-                report->id);
+        fprintf(stream, "[%3s] ", id);
     else if (report->n_flows > 1)
         fputs("[SUM] ", stream);
 }

@@ -97,6 +97,7 @@ static int open_back(struct rig_iperf2_client *client, struct rig_err *err)
     config.local.addr = client->run.config.local.addr;
     if (!config.local.addr.family)
         config.local.addr.family = client->run.config.peer.addr.family;
+    config.parallel = client->n_flows;
     config.duration_ns = 0;
     config.one_at_a_time = false;
     config.compatible = true;

@@ -94,14 +94,6 @@ static void report_answer(struct rig_iperf2_client_udp *flow,
     rig_iperf2_run_report(&flow->client->run, &report);
 }
 
-static bool read_answer(const struct rig_udp_train *train, struct rig_iperf2_server_report *answer)
-{
-    struct rig_iperf2_datagram datagram;
-    return rig_iperf2_report_read(answer, train->data, train->stride_bytes) &&
-           rig_iperf2_udp_read(&datagram, train->data, train->stride_bytes, false) &&
-           datagram.id <= 0;
-}
-
 static void send_report(struct rig_iperf2_client_udp *flow)
 {
     struct rig_iperf2_client *client = flow->client;
@@ -114,7 +106,8 @@ static void on_received(void *ctx, const struct rig_udp_train *train)
 {
     struct rig_iperf2_client_udp *flow = ctx;
     struct rig_iperf2_server_report answer;
-    if (flow->tx.active && flow->tx.finishing && read_answer(train, &answer)) {
+    if (flow->tx.active && flow->tx.finishing &&
+        rig_iperf2_report_read(&answer, train->data, train->stride_bytes)) {
         report_answer(flow, &answer);
         rig_iperf2_udp_tx_answered(&flow->tx);
         return;

@@ -233,14 +233,10 @@ static void receive(struct rig_iperf2_session *session, const struct rig_udp_tra
     check_end(session);
 }
 
-/* The peer's report on what we sent: id 0 (2.0.10 on) or our final one echoed (before). */
 static bool is_answer(const struct rig_udp_train *train)
 {
     struct rig_iperf2_server_report report;
-    struct rig_iperf2_datagram datagram;
-    return rig_iperf2_report_read(&report, train->data, train->stride_bytes) &&
-           rig_iperf2_udp_read(&datagram, train->data, train->stride_bytes, false) &&
-           datagram.id <= 0;
+    return rig_iperf2_report_read(&report, train->data, train->stride_bytes);
 }
 
 static bool is_new_test(const struct rig_iperf2_session *session, const struct rig_udp_train *train)

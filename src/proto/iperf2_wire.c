@@ -441,21 +441,27 @@ static void read_transit(struct rig_iperf2_server_report *out, const uint8_t *re
     out->transit_count = get32(rep + REP_TRANSIT_COUNT);
 }
 
-static bool is_report_at(const uint8_t *data, uint32_t len_bytes, uint32_t hdr, uint32_t need)
+/* Where the report's flags stand tells its age: behind 16 bytes since 2.0.10, with further flags;
+ * behind 12 before, and then alone. 0: no report. */
+static uint32_t report_header_len(const uint8_t *data, uint32_t len_bytes)
 {
-    return len_bytes >= hdr + need && (get32(data + hdr) & (uint32_t)FLAG_VERSION1);
+    if (len_bytes >= RIG_IPERF2_UDP_HDR_BYTES + REP_BASE_BYTES &&
+        (get32(data + RIG_IPERF2_UDP_HDR_BYTES) & (uint32_t)FLAG_VERSION1))
+        return RIG_IPERF2_UDP_HDR_BYTES;
+    if (len_bytes >= RIG_IPERF2_UDP_HDR_MIN_BYTES + REP_BASE_BYTES &&
+        get32(data + RIG_IPERF2_UDP_HDR_MIN_BYTES) == (uint32_t)FLAG_VERSION1)
+        return RIG_IPERF2_UDP_HDR_MIN_BYTES;
+    return 0;
 }
 
 bool rig_iperf2_report_read(struct rig_iperf2_server_report *out, const uint8_t *data,
                             uint32_t len_bytes)
 {
     *out = (struct rig_iperf2_server_report){0};
-    uint32_t hdr = RIG_IPERF2_UDP_HDR_BYTES;
-    if (!is_report_at(data, len_bytes, hdr, REP_BASE_BYTES)) {
-        hdr = RIG_IPERF2_UDP_HDR_MIN_BYTES;
-        if (!is_report_at(data, len_bytes, hdr, REP_BASE_BYTES))
-            return false;
-    }
+    uint32_t hdr = report_header_len(data, len_bytes);
+    struct rig_iperf2_datagram datagram;
+    if (!hdr || !rig_iperf2_udp_read(&datagram, data, len_bytes, false) || datagram.id > 0)
+        return false;
     const uint8_t *rep = data + hdr;
     uint32_t flags = get32(rep);
     out->bytes = (uint64_t)get32(rep + REP_LEN) << 32 | get32(rep + REP_LEN + 4);

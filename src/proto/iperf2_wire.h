@@ -124,7 +124,8 @@ struct rig_iperf2_server_report {
 
 void rig_iperf2_report_write(uint8_t out[static RIG_IPERF2_REPORT_BYTES],
                              const struct rig_iperf2_server_report *in, int64_t id);
-/* Both layouts (header of 12 or 16 bytes). False: not a report. */
+/* Both layouts (header of 12 or 16 bytes). False: not a report. A report has the id 0, or before
+ * 2.0.10 that of the final datagram, negative. */
 bool rig_iperf2_report_read(struct rig_iperf2_server_report *out, const uint8_t *data,
                             uint32_t len_bytes);
 
