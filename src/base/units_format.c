@@ -47,15 +47,15 @@ char *rig_units_format_iperf(char *buf, size_t size, double bytes, char format)
     bool in_bytes = format >= 'A' && format <= 'Z';
     double base = in_bytes ? 1024.0 : 1000.0;
     double value = in_bytes ? bytes : bytes * 8.0;
-    double magnitude = value < 0 ? -value : value;
     int step = step_of_letter(format, in_bytes);
     if (step < 0)
-        step = adaptive_step(magnitude, base);
-    for (int i = 0; i < step; i++) {
-        value /= base;
-        magnitude /= base;
-    }
+        step = adaptive_step(value < 0 ? -value : value, base);
+    /* Times the reciprocal, as iperf does: 1195000 bit are 1.19 Mbit so, by division 1.20. */
+    double factor = 1;
+    for (int i = 0; i < step; i++)
+        factor /= base;
+    value *= factor;
     const char *name = in_bytes ? byte_names[step] : bit_names[step];
-    snprintf(buf, size, "%4.*f %s", decimals_for(magnitude), value, name);
+    snprintf(buf, size, "%4.*f %s", decimals_for(value < 0 ? -value : value), value, name);
     return buf;
 }

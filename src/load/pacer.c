@@ -20,6 +20,7 @@
 #define INTERVAL_NS_MIN 1e-3   /* 10^12 packets/s: nobody comes that far */
 #define SLOTS_MAX       0x1p53 /* as far as a double counts one by one; 28 years at 10 Mpps */
 #define OFFSET_NS_MAX   1e19   /* 300 years: never */
+#define NEVER_NS        UINT64_MAX
 
 static bool is_unlimited(const struct rig_pacer *pacer)
 {
@@ -35,10 +36,16 @@ static rig_ns_t slot_ns(const struct rig_pacer *pacer, uint64_t slot)
 {
     double offset_ns = (double)slot * pacer->interval_ns;
     if (offset_ns >= OFFSET_NS_MAX)
-        return UINT64_MAX;
+        return NEVER_NS;
     uint64_t whole_ns = (uint64_t)offset_ns;
     whole_ns += (double)whole_ns < offset_ns;
-    return whole_ns > UINT64_MAX - pacer->start_ns ? UINT64_MAX : pacer->start_ns + whole_ns;
+    return whole_ns > NEVER_NS - pacer->start_ns ? NEVER_NS : pacer->start_ns + whole_ns;
+}
+
+static bool is_due(const struct rig_pacer *pacer, uint64_t slot, rig_ns_t now_ns)
+{
+    rig_ns_t due_ns = slot_ns(pacer, slot);
+    return due_ns <= now_ns && due_ns != NEVER_NS;
 }
 
 /* The first slot that is not due at `now`. The quotient may be off by one slot next to a whole
@@ -51,9 +58,9 @@ static uint64_t first_slot_after(const struct rig_pacer *pacer, rig_ns_t now_ns)
     if (quotient >= SLOTS_MAX)
         return (uint64_t)SLOTS_MAX;
     uint64_t slot = (uint64_t)quotient;
-    while (slot > 0 && slot_ns(pacer, slot - 1) > now_ns)
+    while (slot > 0 && !is_due(pacer, slot - 1, now_ns))
         slot--;
-    while (slot_ns(pacer, slot) <= now_ns)
+    while (is_due(pacer, slot, now_ns))
         slot++;
     return slot;
 }
