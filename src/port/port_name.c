@@ -249,10 +249,10 @@ int rig_port_option_mtu(const struct rig_port_name *name, uint32_t *mtu_bytes, s
     if (!text)
         return 0;
     int64_t value;
-    int ret = rig_units_parse_int(&value, text, 68, 65535, err);
-    if (ret < 0)
+    if (rig_units_parse_int(&value, text, 68, 65535, err) < 0) {
         rig_err_prefix(err, "port option 'mtu'");
-    else
-        *mtu_bytes = (uint32_t)value;
-    return ret;
+        return -EINVAL;
+    }
+    *mtu_bytes = (uint32_t)value;
+    return 0;
 }
