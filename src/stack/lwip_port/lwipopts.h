@@ -55,8 +55,10 @@
 #define ARP_TABLE_SIZE                1024
 #define ARP_QUEUEING                  0 /* the newest datagram waits for the answer */
 #define LWIP_ND6_QUEUEING             0
-#define LWIP_ND6_NUM_NEIGHBORS        120 /* lwIP counts them in an int8_t */
-#define LWIP_ND6_NUM_DESTINATIONS     512
+#define LWIP_ND6_NUM_NEIGHBORS        120 /* lwIP counts both in an int8_t */
+#define LWIP_ND6_NUM_DESTINATIONS     120
+/* Pointers have 64 bits: the reassembly helper does not fit into a fragment header. */
+#define IPV6_FRAG_COPYHEADER          1
 #define MEMP_NUM_ND6_QUEUE            120
 
 /* ---- fragments: 45 of 1500 bytes make one datagram of 64 KiB ---- */
