@@ -68,8 +68,10 @@ fuzz: $(BUILD_FUZZ)/build.ninja ## each parser's fuzzer, FUZZ_SECONDS=60 a targe
 	@ninja --quiet -C $(BUILD_FUZZ)
 	@tools/fuzz $(BUILD_FUZZ) $(FUZZ_SECONDS)
 
-install: all ## program, man page, completions below PREFIX (and DESTDIR)
-	@meson install -C $(BUILD) --no-rebuild
+install: all ## program, man pages, completion below PREFIX (and DESTDIR)
+	@tools/quiet meson configure $(BUILD) -Dprefix=$(PREFIX)
+	@tools/quiet meson install -C $(BUILD)
+	@echo 'installed below $(DESTDIR)$(PREFIX)'
 
 clean: ## remove what was built; keep lwIP's source in .cache
 	rm -rf $(BUILD) $(BUILD_ASAN) $(BUILD_FUZZ)
