@@ -8,18 +8,21 @@
 
 #include <stdint.h>
 
-/* ---- platform: one thread, the C library's heap (the slow path only) ---- */
+/* ---- platform: one thread ---- */
 #define NO_SYS               1
 #define SYS_LIGHTWEIGHT_PROT 0
 #define LWIP_SOCKET          0
 #define LWIP_NETCONN         0
 #define LWIP_STATS           0
+#define LWIP_TIMERS          1
 #define MEM_ALIGNMENT        8
-/* Fixed pools would be no bound that lwIP's own limits (reassembly, neighbour queues) are not, and
- * hide overruns from the sanitizers. */
-#define MEM_LIBC_MALLOC 1
-#define MEMP_MEM_MALLOC 1
-#define LWIP_TIMERS     1
+/* Packets come from the C library's heap (the slow path only), where the sanitizers see overruns;
+ * what queues and collects them comes from pools, so that no peer can make them grow. */
+#define MEM_LIBC_MALLOC  1
+#define MEMP_MEM_MALLOC  0
+#define MEMP_NUM_UDP_PCB 4096
+#define MEMP_NUM_PBUF    512 /* payloads by reference */
+#define PBUF_POOL_SIZE   4   /* unused */
 
 /* ---- protocols ---- */
 #define LWIP_TCP                       0
@@ -36,6 +39,7 @@
 #define LWIP_IPV6_DHCP6                0
 #define LWIP_IPV6_AUTOCONFIG           1
 #define LWIP_IPV6_MLD                  1 /* snooping bridges ask for it before they pass solicitations */
+#define MEMP_NUM_MLD6_GROUP            64
 #define LWIP_ND6_RDNSS_MAX_DNS_SERVERS 0
 /* One probe a second is what RFC 4862 asks for, and what the user waits for. */
 #define LWIP_IPV6_DUP_DETECT_ATTEMPTS 1
@@ -53,13 +57,13 @@
 /* ---- neighbours: tables are searched linearly, and only on the slow path ---- */
 #define ETHARP_SUPPORT_STATIC_ENTRIES 1
 #define ARP_TABLE_SIZE                1024
-#define ARP_QUEUEING                  0 /* the newest datagram waits for the answer */
-#define LWIP_ND6_QUEUEING             0
+#define ARP_QUEUEING                  1
+#define ARP_QUEUE_LEN                 64 /* a datagram of 64 KiB in fragments */
+#define MEMP_NUM_ARP_QUEUE            256
+#define LWIP_ND6_QUEUEING             1
 #define LWIP_ND6_NUM_NEIGHBORS        120 /* lwIP counts both in an int8_t */
 #define LWIP_ND6_NUM_DESTINATIONS     120
-/* Pointers have 64 bits: the reassembly helper does not fit into a fragment header. */
-#define IPV6_FRAG_COPYHEADER          1
-#define MEMP_NUM_ND6_QUEUE            120
+#define MEMP_NUM_ND6_QUEUE            256
 
 /* ---- fragments: 45 of 1500 bytes make one datagram of 64 KiB ---- */
 #define IP_REASSEMBLY      1
@@ -68,7 +72,9 @@
 #define LWIP_IPV6_FRAG     1
 #define IP_REASS_MAX_PBUFS 2048
 #define MEMP_NUM_REASSDATA 64
-#define MEMP_NUM_FRAG_PBUF 2048
+#define MEMP_NUM_FRAG_PBUF 512
+/* Pointers have 64 bits: the reassembly helper does not fit into a fragment header. */
+#define IPV6_FRAG_COPYHEADER 1
 
 /* ---- UDP: several sockets on one local port, each with its own peer ---- */
 #define SO_REUSE     1
