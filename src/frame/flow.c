@@ -9,6 +9,8 @@
 #define DEFAULT_TTL   64
 #define DONT_FRAGMENT 0x4000
 
+#define IPV4_FLOW_BYTES (RIG_ETH_HDR_BYTES + RIG_IPV4_HDR_BYTES + RIG_UDP_HDR_BYTES)
+
 static void write_ipv4(struct rig_flow *flow, const struct rig_flow_spec *spec)
 {
     uint8_t *ip = flow->hdr + RIG_ETH_HDR_BYTES;
@@ -51,15 +53,22 @@ void rig_flow_init(struct rig_flow *flow, const struct rig_flow_spec *spec)
     flow->pseudo_sum = rig_csum_pseudo(&spec->src.addr, &spec->dst.addr, RIG_IPPROTO_UDP, 0);
 }
 
-static void stamp_ipv4(struct rig_flow *flow, uint8_t *ip, uint32_t total_bytes, uint32_t n_frames)
+/* The copies have constant lengths, so that they are a few moves and no call. */
+static void stamp_ipv4(struct rig_flow *flow, uint8_t *out, uint32_t udp_len_bytes)
 {
-    uint8_t len_and_id[4];
-    rig_put_be16(len_and_id, total_bytes);
-    rig_put_be16(len_and_id + 2, flow->ip_id);
-    flow->ip_id = (uint16_t)(flow->ip_id + n_frames);
-    memcpy(ip + RIG_IPV4_LEN, len_and_id, sizeof(len_and_id));
-    uint16_t csum = rig_csum_finish(rig_csum_add(flow->ip_sum, len_and_id, sizeof(len_and_id)));
+    memcpy(out, flow->hdr, IPV4_FLOW_BYTES);
+    uint8_t *ip = out + RIG_ETH_HDR_BYTES;
+    uint16_t len = rig_be16(RIG_IPV4_HDR_BYTES + udp_len_bytes), id = rig_be16(flow->ip_id);
+    uint16_t csum = rig_csum_finish(flow->ip_sum + len + id);
+    memcpy(ip + RIG_IPV4_LEN, &len, sizeof(len));
+    memcpy(ip + RIG_IPV4_ID, &id, sizeof(id));
     memcpy(ip + RIG_IPV4_CSUM, &csum, sizeof(csum));
+}
+
+static void stamp_ipv6(const struct rig_flow *flow, uint8_t *out, uint32_t udp_len_bytes)
+{
+    memcpy(out, flow->hdr, RIG_FLOW_HDR_MAX);
+    rig_put_be16(out + RIG_ETH_HDR_BYTES + RIG_IPV6_LEN, udp_len_bytes);
 }
 
 void rig_flow_stamp(struct rig_flow *flow, uint8_t *out, uint32_t payload_len_bytes,
@@ -67,24 +76,25 @@ void rig_flow_stamp(struct rig_flow *flow, uint8_t *out, uint32_t payload_len_by
 {
     uint32_t udp_at = flow->hdr_len_bytes - RIG_UDP_HDR_BYTES;
     uint32_t udp_len = RIG_UDP_HDR_BYTES + payload_len_bytes;
-    memcpy(out, flow->hdr,
-           RIG_FLOW_HDR_MAX < flow->hdr_len_bytes ? RIG_FLOW_HDR_MAX : flow->hdr_len_bytes);
-    uint8_t *ip = out + RIG_ETH_HDR_BYTES;
-    if (flow->ip_sum)
-        stamp_ipv4(flow, ip, RIG_IPV4_HDR_BYTES + udp_len,
-                   gso_size_bytes ? (payload_len_bytes + gso_size_bytes - 1) / gso_size_bytes : 1);
+    bool is_super = gso_size_bytes && payload_len_bytes > gso_size_bytes;
+    if (flow->hdr_len_bytes == IPV4_FLOW_BYTES)
+        stamp_ipv4(flow, out, udp_len);
     else
-        rig_put_be16(ip + RIG_IPV6_LEN, udp_len);
-    uint8_t *udp = out + udp_at;
-    rig_put_be16(udp + RIG_UDP_LEN, udp_len);
-    uint16_t sum = rig_csum_fold(flow->pseudo_sum + __builtin_bswap32(udp_len));
-    memcpy(udp + RIG_UDP_CSUM, &sum, sizeof(sum));
+        stamp_ipv6(flow, out, udp_len);
+    uint16_t sum = rig_csum_fold(flow->pseudo_sum + rig_be32(udp_len));
+    rig_put_be16(out + udp_at + RIG_UDP_LEN, udp_len);
+    memcpy(out + udp_at + RIG_UDP_CSUM, &sum, sizeof(sum));
     *offload = (struct rig_offload){
-        .gso_type = gso_size_bytes ? RIG_GSO_UDP_L4 : RIG_GSO_NONE,
         .needs_csum = true,
-        .gso_size_bytes = gso_size_bytes,
-        .hdr_len_bytes = gso_size_bytes ? (uint16_t)flow->hdr_len_bytes : 0,
         .csum_start_bytes = (uint16_t)udp_at,
         .csum_offset_bytes = RIG_UDP_CSUM,
     };
+    uint32_t n_frames = 1;
+    if (is_super) {
+        offload->gso_type = RIG_GSO_UDP_L4;
+        offload->gso_size_bytes = gso_size_bytes;
+        offload->hdr_len_bytes = (uint16_t)flow->hdr_len_bytes;
+        n_frames = (payload_len_bytes + gso_size_bytes - 1) / gso_size_bytes;
+    }
+    flow->ip_id = (uint16_t)(flow->ip_id + n_frames); /* whoever cuts it counts them up */
 }

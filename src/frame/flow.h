@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A template of the headers of a UDP flow: written once, stamped on each frame. The stamp
- * sets lengths, the IPv4 identification and the checksums of the IP header; the UDP checksum is
- * either left to the port (offload) or summed here.
+ * sets lengths, the IPv4 identification and the checksum of the IP header; the UDP checksum is
+ * left to the port (offload).
  */
 #ifndef RIG_FRAME_FLOW_H
 #define RIG_FRAME_FLOW_H
@@ -17,7 +17,7 @@ struct rig_flow {
     uint32_t hdr_len_bytes; /* 42 for IPv4, 62 for IPv6 */
     uint16_t ip_id;         /* next IPv4 identification */
     uint64_t ip_sum;        /* IPv4 header without length, id and checksum */
-    uint64_t pseudo_sum;    /* pseudo-header without the length, plus the ports */
+    uint64_t pseudo_sum;    /* pseudo-header without the length */
 };
 
 struct rig_flow_spec {
@@ -34,8 +34,9 @@ void rig_flow_init(struct rig_flow *flow, const struct rig_flow_spec *spec);
 /*
  * Write the headers for `payload_len` bytes at `out` (room for hdr_len_bytes) and describe the
  * offloads in `offload`. gso_size 0: one datagram; else a super-frame of datagrams of gso_size
- * payload bytes (the last may be shorter). The UDP checksum is always left as NEEDS_CSUM;
- * call rig_csum_complete for a port that cannot.
+ * payload bytes (the last may be shorter), if they are more than one. The payload is at most what
+ * IP's length can say (65507 bytes with IPv4, 65527 with IPv6). The UDP checksum is always left
+ * as NEEDS_CSUM; call rig_csum_complete for a port that cannot.
  */
 void rig_flow_stamp(struct rig_flow *flow, uint8_t *out, uint32_t payload_len_bytes,
                     uint16_t gso_size_bytes, struct rig_offload *offload);

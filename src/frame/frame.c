@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "frame/frame.h"
+#include "frame/packet.h"
+#include "frame/wire.h"
 
 #include <string.h>
 
@@ -13,8 +15,10 @@ uint8_t *rig_frame_at(const struct rig_frame *frame, uint32_t offset_bytes, uint
 {
     for (uint32_t i = 0; i < frame->n_segs; i++) {
         const struct rig_seg *seg = &frame->seg[i];
+        if (offset_bytes <= seg->len_bytes && len_bytes <= seg->len_bytes - offset_bytes)
+            return seg->base + offset_bytes;
         if (offset_bytes < seg->len_bytes)
-            return len_bytes <= seg->len_bytes - offset_bytes ? seg->base + offset_bytes : NULL;
+            return NULL;
         offset_bytes -= seg->len_bytes;
     }
     return NULL;
@@ -43,18 +47,28 @@ bool rig_frame_copy(const struct rig_frame *frame, uint32_t offset_bytes, void *
     return len_bytes == 0;
 }
 
+static bool is_csum_valid(const struct rig_frame *frame)
+{
+    const struct rig_offload *offload = &frame->offload;
+    uint32_t field = (uint32_t)offload->csum_start_bytes + offload->csum_offset_bytes;
+    return offload->csum_start_bytes >= RIG_ETH_HDR_BYTES && field + 2 <= frame->len_bytes;
+}
+
 bool rig_frame_offload_valid(const struct rig_frame *frame)
 {
     const struct rig_offload *offload = &frame->offload;
-    if (offload->needs_csum) {
-        uint32_t field = (uint32_t)offload->csum_start_bytes + offload->csum_offset_bytes;
-        if (field + 2 > frame->len_bytes || offload->csum_start_bytes < 14)
-            return false;
-    }
+    bool udp = offload->gso_type == RIG_GSO_UDP_L4;
+    if (offload->needs_csum && !is_csum_valid(frame))
+        return false;
+    if (offload->gso_ecn && (udp || offload->gso_type == RIG_GSO_NONE))
+        return false;
     if (offload->gso_type == RIG_GSO_NONE)
-        return !offload->gso_ecn;
-    /* A super-frame's cut needs its checksum to be left open, and headers and payload to cut. */
+        return true;
+    /* virtio 1.2 section 5.1.6.4.1: a super-frame's checksum is always left open. Headers and
+     * payload there must be, or there is nothing to cut. */
+    uint32_t l4_hdr = udp ? RIG_UDP_HDR_BYTES : RIG_TCP_HDR_BYTES;
     return offload->needs_csum && offload->gso_size_bytes > 0 &&
-           offload->hdr_len_bytes > offload->csum_start_bytes &&
+           offload->csum_offset_bytes == (udp ? RIG_UDP_CSUM : RIG_TCP_CSUM) &&
+           offload->hdr_len_bytes >= offload->csum_start_bytes + l4_hdr &&
            offload->hdr_len_bytes < frame->len_bytes;
 }

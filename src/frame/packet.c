@@ -8,15 +8,15 @@
 #define ETHERTYPE_QINQ 0x88a8
 #define VLAN_TAGS_MAX  2
 #define VLAN_TAG_BYTES 4u
-#define ARP_BYTES      28u
+#define ARP_HDR_BYTES  8u
+#define ICMP_HDR_BYTES 8u /* of every message in RFC 792 and of those in use with IPv6 */
 
 /* IPv6 extension headers (RFC 8200 section 4.1). */
 #define NEXT_HOP_BY_HOP 0
 #define NEXT_ROUTING    43
 #define NEXT_FRAGMENT   44
-#define NEXT_NONE       59
 #define NEXT_DEST_OPTS  60
-#define EXTENSIONS_MAX  8
+#define EXTENSIONS_MAX  8 /* more is refused: nobody sends so many but to keep us busy */
 
 /* What is being read: the frame, and where its IP packet ends by IP's own length. */
 struct reader {
@@ -70,18 +70,25 @@ static bool parse_tcp(struct rig_packet *out, const struct reader *reader)
     return true;
 }
 
+static bool parse_icmp(struct rig_packet *out, const struct reader *reader)
+{
+    if (!look(reader, ICMP_HDR_BYTES))
+        return false;
+    out->payload_offset_bytes = reader->at_bytes + ICMP_HDR_BYTES;
+    out->payload_len_bytes = reader->end_bytes - out->payload_offset_bytes;
+    return true;
+}
+
 static bool parse_l4(struct rig_packet *out, const struct reader *reader)
 {
+    uint8_t icmp = out->ip_version == 4 ? RIG_IPPROTO_ICMP : RIG_IPPROTO_ICMPV6;
+    bool udp = out->ip_proto == RIG_IPPROTO_UDP, tcp = out->ip_proto == RIG_IPPROTO_TCP;
     out->payload_offset_bytes = reader->at_bytes;
     out->payload_len_bytes = reader->end_bytes - reader->at_bytes;
-    if (out->is_fragment)
+    if (out->is_fragment || (!udp && !tcp && out->ip_proto != icmp))
         return true;
     out->l4_offset_bytes = reader->at_bytes;
-    if (out->ip_proto == RIG_IPPROTO_UDP)
-        return parse_udp(out, reader);
-    if (out->ip_proto == RIG_IPPROTO_TCP)
-        return parse_tcp(out, reader);
-    return true;
+    return udp ? parse_udp(out, reader) : tcp ? parse_tcp(out, reader) : parse_icmp(out, reader);
 }
 
 static bool parse_ipv4(struct rig_packet *out, struct reader *reader)
@@ -152,7 +159,14 @@ static bool parse_ipv6(struct rig_packet *out, struct reader *reader)
             return false;
     }
     out->ip_proto = next;
-    return next == NEXT_NONE || parse_l4(out, reader);
+    return parse_l4(out, reader);
+}
+
+/* RFC 826: two hardware and two protocol addresses, whose lengths the header tells. */
+static bool is_arp_whole(const struct reader *reader)
+{
+    const uint8_t *arp = look(reader, ARP_HDR_BYTES);
+    return arp && look(reader, ARP_HDR_BYTES + 2u * arp[4] + 2u * arp[5]);
 }
 
 static bool parse_eth(struct rig_packet *out, struct reader *reader)
@@ -187,6 +201,6 @@ bool rig_packet_parse(struct rig_packet *out, const struct rig_frame *frame)
     if (out->ethertype == RIG_ETHERTYPE_IPV6)
         return parse_ipv6(out, &reader);
     if (out->ethertype == RIG_ETHERTYPE_ARP)
-        return look(&reader, ARP_BYTES) != NULL;
+        return is_arp_whole(&reader);
     return true;
 }

@@ -30,8 +30,8 @@ struct rig_packet {
     uint16_t ethertype; /* behind the VLAN tags */
     uint16_t vlan_tags; /* how many */
     uint32_t l3_offset_bytes;
-    uint32_t l4_offset_bytes;      /* 0: no L4 header that can be read */
-    uint32_t payload_offset_bytes; /* behind the L4 header */
+    uint32_t l4_offset_bytes;      /* of UDP, TCP, ICMP or ICMPv6; 0: none that can be read */
+    uint32_t payload_offset_bytes; /* behind the L4 header (8 bytes of ICMP), else IP's */
     uint32_t payload_len_bytes;    /* by IP's and UDP's own lengths, within the frame */
     uint8_t ip_version;            /* 0, 4 or 6 */
     uint8_t ip_proto;              /* of the L4 header */

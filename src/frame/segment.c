@@ -41,7 +41,9 @@ static bool plan(struct cut *cut, const struct rig_frame *frame)
 {
     const struct rig_offload *offload = &frame->offload;
     if (!rig_frame_offload_valid(frame) || !rig_packet_parse(&cut->packet, frame) ||
-        !cut->packet.l4_offset_bytes || !proto_fits(offload->gso_type, &cut->packet))
+        !proto_fits(offload->gso_type, &cut->packet) ||
+        cut->packet.l4_offset_bytes != offload->csum_start_bytes ||
+        cut->packet.payload_offset_bytes != offload->hdr_len_bytes)
         return false;
     cut->hdr_bytes = cut->packet.payload_offset_bytes;
     cut->payload_bytes = cut->packet.payload_len_bytes;
@@ -55,7 +57,7 @@ uint32_t rig_segment_count(const struct rig_frame *frame)
 {
     struct cut cut;
     if (frame->offload.gso_type == RIG_GSO_NONE)
-        return 1;
+        return rig_frame_offload_valid(frame) ? 1 : 0;
     return plan(&cut, frame) ? cut.n_frames : 0;
 }
 
@@ -84,16 +86,19 @@ static void fix_tcp(const struct cut *cut, uint8_t *tcp, uint32_t index, uint32_
         tcp[RIG_TCP_FLAGS] &= (uint8_t)~TCP_CWR;
 }
 
+/* The field holds the pseudo-header's sum for the whole super-frame; only the length in it changes.
+ * (Behind a routing header it is not the sum of the addresses that IPv6's header shows.) */
 static void fix_l4_csum(const struct cut *cut, uint8_t *l4, uint32_t l4_len_bytes)
 {
-    bool udp = cut->packet.ip_proto == RIG_IPPROTO_UDP;
-    uint8_t *field = l4 + (udp ? RIG_UDP_CSUM : RIG_TCP_CSUM);
-    memset(field, 0, 2);
-    uint64_t sum = rig_csum_pseudo(&cut->packet.src.addr, &cut->packet.dst.addr,
-                                   cut->packet.ip_proto, l4_len_bytes);
+    uint32_t super_len = cut->hdr_bytes - cut->packet.l4_offset_bytes + cut->payload_bytes;
+    uint8_t *field = l4 + (cut->packet.ip_proto == RIG_IPPROTO_UDP ? RIG_UDP_CSUM : RIG_TCP_CSUM);
+    uint16_t pseudo;
+    memcpy(&pseudo, field, sizeof(pseudo));
+    memset(field, 0, sizeof(pseudo));
+    uint64_t sum = (uint64_t)pseudo + (uint16_t)~rig_be16(super_len) + rig_be16(l4_len_bytes);
     uint16_t csum = rig_csum_finish(rig_csum_add(sum, l4, l4_len_bytes));
-    if (udp && csum == 0)
-        csum = UINT16_MAX;
+    if (csum == 0)
+        csum = UINT16_MAX; /* as rig_csum_complete */
     memcpy(field, &csum, sizeof(csum));
 }
 

@@ -6,6 +6,8 @@
 
 #include <stdint.h>
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "all hosts of this project are");
+
 enum {
     RIG_IPV4_TOS = 1,
     RIG_IPV4_LEN = 2,
@@ -28,6 +30,17 @@ enum {
     RIG_TCP_FLAGS = 13,
     RIG_TCP_CSUM = 16,
 };
+
+/* A number as one that a checksum can add: its bytes in memory are in network order. */
+static inline uint16_t rig_be16(uint32_t v)
+{
+    return __builtin_bswap16((uint16_t)v);
+}
+
+static inline uint32_t rig_be32(uint32_t v)
+{
+    return __builtin_bswap32(v);
+}
 
 static inline uint16_t rig_get_be16(const uint8_t *p)
 {

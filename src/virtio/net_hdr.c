@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "virtio/net_hdr.h"
 
+#include "frame/packet.h"
+#include "frame/wire.h"
+
 #include <string.h>
 
 /* virtio 1.2 section 5.1.6 */
@@ -18,9 +21,6 @@ enum {
     AT_GSO_SIZE = 4,
     AT_CSUM_START = 6,
     AT_CSUM_OFFSET = 8,
-    UDP_HDR_BYTES = 8,
-    TCP_HDR_BYTES = 20,
-    TCP_OFFSET = 12,
 };
 
 static void put_le16(uint8_t *p, uint16_t v)
@@ -93,10 +93,10 @@ static uint16_t header_len(const struct rig_frame *frame)
 {
     uint32_t start = frame->offload.csum_start_bytes;
     if (frame->offload.gso_type == RIG_GSO_UDP_L4)
-        return (uint16_t)(start + UDP_HDR_BYTES);
-    const uint8_t *offset = rig_frame_at(frame, start + TCP_OFFSET, 1);
+        return (uint16_t)(start + RIG_UDP_HDR_BYTES);
+    const uint8_t *offset = rig_frame_at(frame, start + RIG_TCP_OFFSET, 1);
     uint32_t tcp = offset ? (uint32_t)(*offset >> 4) * 4 : 0;
-    return tcp < TCP_HDR_BYTES ? 0 : (uint16_t)(start + tcp);
+    return tcp < RIG_TCP_HDR_BYTES ? 0 : (uint16_t)(start + tcp);
 }
 
 bool rig_virtio_net_hdr_read(struct rig_frame *frame,
@@ -111,8 +111,8 @@ bool rig_virtio_net_hdr_read(struct rig_frame *frame,
         offload->csum_offset_bytes = get_le16(in + AT_CSUM_OFFSET);
     }
     bool known = gso_from_wire(&offload->gso_type, in[AT_GSO_TYPE]);
+    offload->gso_ecn = (in[AT_GSO_TYPE] & GSO_ECN) != 0;
     if (known && offload->gso_type != RIG_GSO_NONE) {
-        offload->gso_ecn = (in[AT_GSO_TYPE] & GSO_ECN) != 0;
         offload->gso_size_bytes = get_le16(in + AT_GSO_SIZE);
         offload->hdr_len_bytes = header_len(frame);
     }
