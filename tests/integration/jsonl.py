@@ -36,3 +36,8 @@ def one(text, event, **want):
     found = select(text, event, **want)
     assert len(found) == 1, f"{len(found)} {event} events with {want}, not 1, in:\n{text}"
     return found[0]
+
+
+def results(text):
+    """The results of single flows (sums left out)."""
+    return [event for event in select(text, "result") if not event.get("sum")]

@@ -42,6 +42,11 @@ def die_with_parent():
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
+def _write(path, text):
+    with open(path, "w", encoding="ascii") as file:
+        file.write(text)
+
+
 def become_privileged():
     """Without root: enter a user namespace in which this process may make network namespaces.
 
@@ -53,8 +58,7 @@ def become_privileged():
     unshare(CLONE_NEWUSER | CLONE_NEWNET)
     for path, text in (("/proc/self/setgroups", "deny"), ("/proc/self/uid_map", f"0 {uid} 1"),
                        ("/proc/self/gid_map", f"0 {gid} 1")):
-        with open(path, "w", encoding="ascii") as file:
-            file.write(text)
+        _write(path, text)
     return True
 
 

@@ -126,11 +126,26 @@ def test_a_lab_inside_a_lab(lab):
     assert result.out.split() == ["c", "d", "lo"], result.err
 
 
+@pytest.fixture
+def start(lab):
+    """Start a lab; what a failed test leaves of it is ended."""
+    made = []
+
+    def make(script="echo ready; exec sleep 1000"):
+        # exec: a dash that is just starting a child may swallow SIGINT.
+        made.append(Running(lab, script))
+        return made[-1]
+
+    yield make
+    for running in made:
+        with running.proc as proc:
+            proc.kill()
+
+
 class Running:
     """A lab with a command that waits, and the namespaces that are its own."""
 
-    def __init__(self, lab, script="echo ready; exec sleep 1000"):
-        # exec: a dash that is just starting a child may swallow SIGINT.
+    def __init__(self, lab, script):
         self.mark = f"mark-{uuid.uuid4()}"
         self.proc = subprocess.Popen(
             lab("run", *WIRE, "--", "sh", "-c", script),
@@ -148,9 +163,9 @@ class Running:
         return labtools.processes_with(self.mark) == []
 
 
-def test_kill_9_leaves_nothing_behind(lab):
+def test_kill_9_leaves_nothing_behind(start):
     links_before = labtools.run(["ip", "-o", "link"]).out
-    running = Running(lab, "(setsid sleep 1000 &); echo ready; sleep 1000")
+    running = start("(setsid sleep 1000 &); echo ready; sleep 1000")
     inside = [pid for pid in labtools.processes_with(running.mark) if pid != running.proc.pid]
     assert inside
     space = os.open(f"/proc/{inside[0]}/ns/pid", os.O_RDONLY)
@@ -187,24 +202,24 @@ def pid_spaces():
     return found
 
 
-def test_ctrl_c_ends_it_cleanly(lab):
-    running = Running(lab)
+def test_ctrl_c_ends_it_cleanly(start):
+    running = start()
     os.killpg(running.proc.pid, signal.SIGINT)
     status, _, err = running.end()
     assert (status, err) == (130, "")
     assert running.gone()
 
 
-def test_a_signal_to_netrig_alone_reaches_the_command(lab):
-    running = Running(lab, "trap 'echo got; exit 4' TERM; echo ready; while :; do sleep 0.05; done")
+def test_a_signal_to_netrig_alone_reaches_the_command(start):
+    running = start("trap 'echo got; exit 4' TERM; echo ready; while :; do sleep 0.05; done")
     running.proc.send_signal(signal.SIGTERM)
     status, out, _ = running.end()
     assert (status, out) == (4, "got\n")
     assert running.gone()
 
 
-def test_a_command_may_outlast_ctrl_c(lab):
-    running = Running(lab, "trap : INT; echo ready; sleep 0.3; sleep 0.1; exit 6")
+def test_a_command_may_outlast_ctrl_c(start):
+    running = start("trap : INT; echo ready; sleep 0.3; sleep 0.1; exit 6")
     os.killpg(running.proc.pid, signal.SIGINT)
     assert running.end()[0] == 6
 
@@ -403,10 +418,14 @@ KILL_UP = [*(["tap:vt"] if netns.taps_allowed() else []), "ns:x", "veth:va,vb@x"
            "addr:vb@x=10.9.2.2/24", "addr:old=10.9.3.1/24", "mtu:old=1400", "route:x=10.9.2.1"]
 
 
+# LeakSanitizer refuses to work where strace does.
+TRACED = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}
+
+
 def killed_at(host, call, n, words):
     """Run it and kill it at its n-th call; False if it got to its end before."""
     result = host.run(["strace", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e",
-                       f"inject={call}:signal=SIGKILL:when={n}", *words])
+                       f"inject={call}:signal=SIGKILL:when={n}", *words], env=TRACED)
     assert result.status in (0, -signal.SIGKILL, 128 + signal.SIGKILL), result.err
     return result.status != 0
 
