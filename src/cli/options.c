@@ -15,10 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RIG_LONG      0x1000
-#define RIG_LONG_HELP 0x0fff
-#define RIG_WORD_MAX  48
-#define RIG_NEAR_MAX  2
+#define RIG_LONG         0x1000
+#define RIG_LONG_HELP    0x0fff
+#define RIG_WORD_MAX     48
+#define RIG_VARIABLE_MAX 96
+#define RIG_NEAR_MAX     2
 
 /* What getopt_long wants, made from the table. */
 struct parser {
@@ -29,7 +30,7 @@ struct parser {
     bool letter_help;
 };
 
-static bool has_letter(const struct rig_options *table, char letter)
+bool rig_options_has_letter(const struct rig_options *table, char letter)
 {
     for (uint32_t i = 0; i < table->n_options; i++) {
         if (table->options[i].letter == letter)
@@ -93,7 +94,7 @@ static void parser_fini(struct parser *parser)
 static int parser_init(struct parser *parser, const struct rig_options *table, struct rig_err *err)
 {
     size_t room = (size_t)table->n_options + 2;
-    *parser = (struct parser){.table = table, .letter_help = !has_letter(table, 'h')};
+    *parser = (struct parser){.table = table, .letter_help = !rig_options_has_letter(table, 'h')};
     parser->letters = calloc(2 * room + 2, 1);
     parser->longs = calloc(room, sizeof(*parser->longs));
     parser->rows = calloc(room, sizeof(*parser->rows));
@@ -267,10 +268,10 @@ static int parse_line(const struct parser *parser, int argc, char **argv,
     }
 }
 
-static void variable_name(char variable[static RIG_WORD_MAX * 2], const char *prefix,
+static void variable_name(char variable[static RIG_VARIABLE_MAX], const char *prefix,
                           const char *name)
 {
-    snprintf(variable, RIG_WORD_MAX * 2, "%s%s", prefix, name);
+    snprintf(variable, RIG_VARIABLE_MAX, "%s%s", prefix, name);
     for (char *p = variable; *p != '\0'; p++)
         *p = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
 }
@@ -288,7 +289,7 @@ static int parse_environment(const struct rig_options *table, const struct rig_o
         const struct rig_option *option = &table->options[i];
         if (!has_variable(option))
             continue;
-        char variable[RIG_WORD_MAX * 2];
+        char variable[RIG_VARIABLE_MAX];
         variable_name(variable, table->env_prefix, option->name);
         const char *value = getenv(variable);
         if (value == NULL)

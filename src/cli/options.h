@@ -63,6 +63,8 @@ void rig_options_man(const struct rig_options *table, const char *version, FILE 
 /* The bash completion of the whole program; `tables[0 .. n)` are its commands. */
 void rig_options_bash(const struct rig_options *const *tables, uint32_t n, FILE *stream);
 
+bool rig_options_has_letter(const struct rig_options *table, char letter);
+
 /* Edits (insert, delete, replace, swap neighbours) from one word to the other, at most `limit`. */
 uint32_t rig_options_distance(const char *a, const char *b, uint32_t limit);
 

@@ -109,10 +109,8 @@ static void print_option(const struct rig_option *option, uint32_t column, FILE 
 static void print_help_option(const struct rig_options *table, uint32_t column, FILE *stream)
 {
     struct rig_option help = {'h', "help", NULL, NULL, "print this and exit", 0};
-    for (uint32_t i = 0; i < table->n_options; i++) {
-        if (table->options[i].letter == 'h')
-            help.letter = 0;
-    }
+    if (rig_options_has_letter(table, 'h'))
+        help.letter = 0;
     fputc('\n', stream);
     print_option(&help, column, stream);
 }

@@ -5,6 +5,8 @@
 #include <ctype.h>
 #include <string.h>
 
+#define RIG_MAN_COLUMNS 70 /* of the source; escapes make a line somewhat longer */
+
 /* Print text so that roff takes none of it for a request, an escape or a hyphen. */
 static void put_text(FILE *stream, const char *text, size_t len)
 {
@@ -24,6 +26,33 @@ static void put_line(FILE *stream, const char *text, size_t len)
 {
     put_text(stream, text, len);
     fputc('\n', stream);
+}
+
+/* Prose, a sentence to a line and no line too long, as the tools for manual pages ask for. */
+static void put_sentences(FILE *stream, const char *text, size_t len)
+{
+    const char *end = text + len;
+    size_t column = 0;
+    while (text < end) {
+        size_t word = strcspn(text, " \n");
+        if (column > 0 && column + 1 + word > RIG_MAN_COLUMNS) {
+            fputc('\n', stream);
+            column = 0;
+        }
+        if (column > 0)
+            fputc(' ', stream);
+        put_text(stream, text, word);
+        column += word + 1;
+        if (word > 0 && strchr(".?!", text[word - 1]) != NULL) {
+            fputc('\n', stream);
+            column = 0;
+        }
+        text += word + strspn(text + word, " ");
+        if (*text == '\n')
+            break;
+    }
+    if (column > 0)
+        fputc('\n', stream);
 }
 
 static void put_upper(FILE *stream, const char *text)
@@ -69,7 +98,10 @@ static void put_prose(const char *text, FILE *stream)
             fputs(".Bd -literal\n", stream);
         if (!next && !first)
             fputs(".Pp\n", stream);
-        put_line(stream, text, len);
+        if (next)
+            put_line(stream, text, len);
+        else
+            put_sentences(stream, text, len);
         verbatim = next;
         first = false;
         text += len + (text[len] == '\n');
@@ -92,7 +124,7 @@ static void put_option(const struct rig_option *option, FILE *stream)
     if (option->arg != NULL)
         fprintf(stream, " Ar %s", option->arg);
     fputc('\n', stream);
-    put_line(stream, option->help, strlen(option->help));
+    put_sentences(stream, option->help, strlen(option->help));
 }
 
 static void put_options(const struct rig_options *table, FILE *stream)
@@ -112,7 +144,8 @@ static void put_options(const struct rig_options *table, FILE *stream)
     }
     if (group == NULL)
         fputs(".Bl -tag -width Ds\n", stream);
-    fputs(".It Fl \\-help\nprint a summary of the options and exit\n.El\n", stream);
+    fprintf(stream, ".It %sFl \\-help\nprint a summary of the options and exit\n.El\n",
+            rig_options_has_letter(table, 'h') ? "" : "Fl h , ");
 }
 
 static void put_environment(const struct rig_options *table, FILE *stream)

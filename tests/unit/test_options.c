@@ -30,7 +30,7 @@ static const struct rig_options table = {
     .summary = "measure",
     .synopsis = "-s [OPTION...]\n-c HOST [OPTION...]",
     .description = "One paragraph that is a good deal longer than a line of a terminal with eighty "
-                   "columns is.\n  kept as    it is\n.Not a request",
+                   "columns is. And another.\n  kept as    it is\n.Not a request",
     .examples = "netrig iperf -s",
     .env_prefix = "IPERF_",
     .n_options = sizeof(options) / sizeof(options[0]),
@@ -321,6 +321,10 @@ static void the_manual_page_hides_requests_and_hyphens(void **state)
     assert_non_null(strstr(text, "\n.It Fl b , Fl \\-bandwidth Ar RATE\n"));
     assert_non_null(strstr(text, "\n\\&.Not a request\n"));
     assert_non_null(strstr(text, "\n.Ev IPERF_\n"));
+    assert_non_null(strstr(text, " is.\nAnd another.\n"));
+    assert_non_null(strstr(text, "\n.It Fl h , Fl \\-help\n"));
+    for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n"))
+        assert_true(strlen(line) <= 80);
     free(text);
 }
 
