@@ -21,7 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define RIG_JOURNAL_BYTES_MAX (RIG_LAB_RECORDS_MAX * 200)
+#define RIG_JOURNAL_BYTES_MAX 131072 /* well above RIG_LAB_RECORDS_MAX of the longest lines */
 #define RIG_FILE_MAX          (RIG_LAB_NAME_MAX + 16)
 
 static const char *const undo_names[] = {
