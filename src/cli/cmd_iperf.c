@@ -220,11 +220,15 @@ static enum rig_exit run(struct session *session)
 {
     struct rig_err *err = &session->err;
     session->code = RIG_EXIT_OK;
-    if (iperf_args_resolve(&session->args, err) < 0 || go_to_background(session, err) < 0 ||
-        stand(session, err) < 0)
-        session->code = RIG_EXIT_CANNOT;
-    if (session->code == RIG_EXIT_OK && rig_loop_run(session->loop, err) < 0)
-        session->code = RIG_EXIT_CANNOT;
+    int rc = iperf_args_resolve(&session->args, err);
+    if (rc == 0)
+        rc = go_to_background(session, err);
+    if (rc == 0)
+        rc = stand(session, err);
+    if (rc == 0 && session->code == RIG_EXIT_OK)
+        rc = rig_loop_run(session->loop, err);
+    if (rc < 0)
+        session->code = rc == -EINVAL ? RIG_EXIT_USAGE : RIG_EXIT_CANNOT;
     if (!err->text[0])
         return session->code;
     iperf_output_error(&session->output, err->text);
