@@ -48,7 +48,7 @@ void rig_addr_unmap(struct rig_addr *addr)
     *addr = v4;
 }
 
-static unsigned group_at(const struct rig_addr *addr, unsigned i)
+static unsigned group_at(const struct rig_addr *addr, size_t i)
 {
     return (unsigned)addr->bytes[2 * i] << 8 | addr->bytes[2 * i + 1];
 }

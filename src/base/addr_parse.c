@@ -88,7 +88,7 @@ static bool take_hex_group(const char **cursor, uint8_t bytes[static 2])
 /* What was read of an IPv6 address: `count` groups, and before which of them "::" stood. */
 struct v6_text {
     uint8_t bytes[16];
-    unsigned count;
+    size_t count;
     int gap_at; /* -1: no "::" */
 };
 
@@ -139,7 +139,7 @@ static bool take_v6(const char **cursor, uint8_t bytes[static 16])
     if (text.gap_at < 0 ? text.count != GROUPS : text.count >= GROUPS)
         return false;
     size_t head = 2 * (size_t)(text.gap_at < 0 ? GROUPS : text.gap_at);
-    size_t tail = 2 * (size_t)text.count - (text.gap_at < 0 ? 16 : head);
+    size_t tail = 2 * text.count - (text.gap_at < 0 ? 16 : head);
     memset(bytes, 0, 16);
     memcpy(bytes, text.bytes, head);
     memcpy(bytes + 16 - tail, text.bytes + head, tail);

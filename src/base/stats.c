@@ -81,8 +81,6 @@ static size_t rank_of(size_t n, double p)
 {
     double guess = p * (double)n;
     size_t rank = guess >= (double)n ? n : guess >= 1 ? (size_t)guess : 1;
-    while (rank > 1 && (double)(rank - 1) / (double)n >= p)
-        rank--;
     while (rank < n && (double)rank / (double)n < p)
         rank++;
     return rank;

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static struct rig_addr addr_of(const char *text)
@@ -97,7 +98,7 @@ static void texts_that_are_no_address_are_refused_and_quoted(void **state)
         struct rig_addr addr = {.family = 77};
         struct rig_err err = {""};
         char quoted[80];
-        strcat(strcat(strcpy(quoted, "\""), wrong[i]), "\"");
+        snprintf(quoted, sizeof(quoted), "\"%s\"", wrong[i]);
         if (rig_addr_parse(&addr, wrong[i], &err) != -EINVAL)
             fail_msg("\"%s\" was taken", wrong[i]);
         assert_non_null(strstr(err.text, quoted));
@@ -183,6 +184,17 @@ static void a_scope_makes_an_address_another(void **state)
     (void)state;
     struct rig_addr one = addr_of("fe80::1%1"), two = addr_of("fe80::1%2");
     assert_false(rig_addr_equal(&one, &two));
+}
+
+static void addresses_that_differ_in_any_byte_are_not_equal(void **state)
+{
+    (void)state;
+    struct rig_addr addr = addr_of("2001:db8::1");
+    for (int i = 0; i < 16; i++) {
+        struct rig_addr other = addr;
+        other.bytes[i] ^= 1;
+        assert_false(rig_addr_equal(&addr, &other));
+    }
 }
 
 static void endpoints_are_printed_with_brackets_around_ipv6(void **state)
@@ -326,6 +338,7 @@ int main(void)
         cmocka_unit_test(classes_of_addresses_are_told_apart),
         cmocka_unit_test(a_mapped_address_becomes_ipv4_and_others_stay),
         cmocka_unit_test(a_scope_makes_an_address_another),
+        cmocka_unit_test(addresses_that_differ_in_any_byte_are_not_equal),
         cmocka_unit_test(endpoints_are_printed_with_brackets_around_ipv6),
         cmocka_unit_test(endpoints_that_differ_in_one_part_are_not_equal),
         cmocka_unit_test(hash_spreads_ports_and_low_bits_of_addresses),

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static void sentence_and_code_come_back(void **state)
@@ -49,9 +50,7 @@ static void check_prefix_of(size_t place_len, size_t old_len)
     memset(place, 'p', place_len);
     memset(old, 'o', old_len);
     place[place_len] = old[old_len] = '\0';
-    strcpy(want, place);
-    strcat(want, ": ");
-    strcat(want, old);
+    snprintf(want, sizeof(want), "%s: %s", place, old);
     want[RIG_ERR_TEXT_BYTES - 1] = '\0';
 
     struct rig_err err;

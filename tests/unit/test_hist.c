@@ -162,14 +162,14 @@ static void values_above_the_range_count_and_show_in_the_maximum(void **state)
 static void an_empty_histogram_tells_zero(void **state)
 {
     (void)state;
-    struct rig_hist *hist = new_hist(), *full = new_hist();
-    assert_true(rig_hist_percentile(hist, 0.5) == 0);
-    assert_true(rig_hist_mean(hist) == 0);
-    rig_hist_add(full, 5);
-    rig_hist_merge(full, hist);
-    assert_true(full->min == 5 && full->max == 5 && full->count == 1);
-    free(hist);
-    free(full);
+    struct rig_hist *empty = new_hist(), *five = new_hist();
+    assert_true(rig_hist_percentile(empty, 0.5) == 0);
+    assert_true(rig_hist_mean(empty) == 0);
+    rig_hist_add(five, 5);
+    rig_hist_merge(five, empty);
+    assert_true(five->min == 5 && five->max == 5 && five->count == 1);
+    free(empty);
+    free(five);
 }
 
 int main(void)

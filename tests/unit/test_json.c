@@ -21,7 +21,7 @@
     "python3 -c '\n"                                                                               \
     "import json, sys\n"                                                                           \
     "def refuse(word): raise ValueError(word)\n"                                                   \
-    "for line in sys.stdin.buffer:\n"                                                              \
+    "for line in sys.stdin.buffer.readlines():\n"                                                  \
     "    text, want = line.decode(\"utf-8\").rstrip(\"\\n\").split(\"\\t\", 1)\n"                  \
     "    got = json.loads(text, parse_constant=refuse)\n"                                          \
     "    if repr(got) != repr(eval(want)): sys.exit(text + \" is not \" + want)\n"                 \

@@ -51,6 +51,8 @@ static void packets_are_due_one_interval_apart(void **state)
     assert_int_equal(rig_pacer_due(&pacer, START_NS + RIG_NS_PER_MS - 1, 10), 0);
     assert_int_equal(rig_pacer_due(&pacer, START_NS + RIG_NS_PER_MS, 10), 1);
     assert_int_equal(rig_pacer_due(&pacer, START_NS + 5 * RIG_NS_PER_MS, 10), 5);
+    assert_true(rig_pacer_next(&pacer, START_NS + 5 * RIG_NS_PER_MS) ==
+                START_NS + 5 * RIG_NS_PER_MS);
     assert_int_equal(rig_pacer_due(&pacer, START_NS + 5 * RIG_NS_PER_MS, 3), 3);
     assert_int_equal(rig_pacer_due(&pacer, START_NS + 5 * RIG_NS_PER_MS, 0), 0);
 }

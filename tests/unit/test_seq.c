@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#define WINDOW  ((uint64_t)RIG_SEQ_WINDOW)
 #define MODEL_N (1 << 18) /* numbers that the model knows, from first on */
 
 struct model {
@@ -176,7 +177,7 @@ static void random_flows_across_the_windows_edge_agree_with_the_model(void **sta
     struct rig_prng prng;
     rig_prng_init(&prng, 3);
     for (int round = 0; round < 100; round++)
-        check_random_flow(&prng, 2 * RIG_SEQ_WINDOW, 1 + (uint32_t)rig_prng_below(&prng, 200));
+        check_random_flow(&prng, 2 * WINDOW, 1 + (uint32_t)rig_prng_below(&prng, 200));
 }
 
 static void runs_longer_than_the_window_agree_with_the_model(void **state)
@@ -185,7 +186,7 @@ static void runs_longer_than_the_window_agree_with_the_model(void **state)
     struct rig_prng prng;
     rig_prng_init(&prng, 4);
     for (int round = 0; round < 40; round++)
-        check_random_flow(&prng, 3 * RIG_SEQ_WINDOW, 3 * RIG_SEQ_WINDOW);
+        check_random_flow(&prng, 3 * WINDOW, 3 * RIG_SEQ_WINDOW);
 }
 
 static void the_oldest_number_in_the_window_is_remembered_and_the_next_is_late(void **state)
@@ -226,12 +227,12 @@ static void a_jump_far_ahead_clears_the_window_once(void **state)
     struct rig_seq seq;
     rig_seq_init(&seq, 0);
     rig_seq_add_run(&seq, 0, RIG_SEQ_WINDOW);
-    int64_t far = 1ll << 62;
+    int64_t far = INT64_C(1) << 62;
     rig_seq_add(&seq, far);
     assert_true(rig_seq_lost(&seq) == (uint64_t)far - RIG_SEQ_WINDOW);
     rig_seq_add_run(&seq, far - RIG_SEQ_WINDOW + 1, RIG_SEQ_WINDOW - 1);
     assert_true(seq.duplicated == 0 && seq.out_of_order == RIG_SEQ_WINDOW - 1);
-    assert_true(rig_seq_lost(&seq) == (uint64_t)far - 2 * RIG_SEQ_WINDOW + 1);
+    assert_true(rig_seq_lost(&seq) == (uint64_t)far - 2 * WINDOW + 1);
     rig_seq_add(&seq, RIG_SEQ_WINDOW);
     assert_int_equal(seq.late, 1);
 }

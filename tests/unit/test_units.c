@@ -241,6 +241,9 @@ static void ratios_are_the_double_nearest_to_their_text(void **state)
         char text[32];
         snprintf(text, sizeof(text), "0.%05d", i);
         check_ratio(text, strtod(text, NULL));
+        double want = strtod(text, NULL);
+        snprintf(text, sizeof(text), "%d.%03d%%", i / 1000, i % 1000);
+        check_ratio(text, want);
     }
     check_refused(parse_ratio, "1.0001", -ERANGE);
     check_refused(parse_ratio, "101%", -ERANGE);
@@ -364,13 +367,16 @@ static void rounding_never_takes_a_fifth_place(void **state)
 {
     (void)state;
     char buf[32];
-    for (double bytes = 1; bytes < 1e17; bytes *= 1.0007) {
+    double bytes = 1;
+    for (int i = 0; i < 55000; i++) { /* up to 5e16 bytes */
         rig_units_format_iperf(buf, sizeof(buf), bytes, 'a');
         assert_int_equal(strcspn(buf + 1, " "), 3);
         rig_units_format_iperf(buf, sizeof(buf), bytes, 'A');
         assert_int_equal(strcspn(buf + 1, " "), 3);
+        bytes *= 1.0007;
     }
     check_format(0.9995 / 8, 'b', "1.00 bit");
+    check_format(0.995, 'B', "0.995 Byte");
     check_format(9.995, 'B', "10.0 Byte");
     check_format(99.95, 'B', " 100 Byte");
 }
