@@ -89,9 +89,11 @@ int rig_stream_connect(struct rig_stream **stream, struct rig_net *net,
 void rig_stream_set_events(struct rig_stream *stream, const struct rig_stream_events *events,
                            void *ctx);
 /*
- * Send; returns how many bytes were taken (0: wait for `writable`) or -errno. The bytes stay the
- * caller's and must not change until the stream is closed: a back end may send from them in place.
+ * Send; returns how many bytes were taken (fewer than asked, or 0: wait for `writable`) or -errno.
+ * Up to RIG_STREAM_COPY_BYTES are copied at once. The bytes of a longer write stay the caller's and
+ * must not change until the stream is closed: a back end may send from them in place.
  */
+#define RIG_STREAM_COPY_BYTES 256u
 int64_t rig_stream_write(struct rig_stream *stream, const void *data, uint32_t len_bytes);
 /* No more writes; the peer sees the end of the stream. */
 void rig_stream_shutdown(struct rig_stream *stream);
