@@ -39,14 +39,14 @@ uint32_t rig_net_udp_payload_max(const struct rig_net *net, const struct rig_add
 
 /* Socket settings, all optional (0, NULL or unset: the system's default). */
 struct rig_net_options {
-    uint32_t window_bytes;   /* SO_SNDBUF and SO_RCVBUF */
-    uint32_t mss_bytes;      /* TCP_MAXSEG */
-    bool nodelay;            /* TCP_NODELAY */
-    uint8_t tos;             /* IP_TOS or IPV6_TCLASS */
-    uint8_t ttl;             /* IP_TTL or IPV6_UNICAST_HOPS, and multicast */
-    bool v6only;             /* an IPv6 listener that refuses IPv4 */
-    const char *congestion;  /* TCP_CONGESTION; an unknown name is -ENOENT with a sentence */
-    const char *device;      /* SO_BINDTODEVICE */
+    uint32_t window_bytes;  /* SO_SNDBUF and SO_RCVBUF; 0: datagrams ask for 4 MiB to receive */
+    uint32_t mss_bytes;     /* TCP_MAXSEG */
+    bool nodelay;           /* TCP_NODELAY */
+    uint8_t tos;            /* IP_TOS or IPV6_TCLASS */
+    uint8_t ttl;            /* IP_TTL or IPV6_UNICAST_HOPS, and multicast */
+    bool v6only;            /* an IPv6 listener that refuses IPv4 */
+    const char *congestion; /* TCP_CONGESTION; an unknown name is -ENOENT with a sentence */
+    const char *device;     /* SO_BINDTODEVICE */
 };
 
 /* ---- streams ---- */
@@ -124,8 +124,8 @@ struct rig_udp_train {
     uint32_t len_bytes;
     uint32_t stride_bytes; /* > 0 unless len_bytes is 0 */
     struct rig_endpoint peer;
-    struct rig_addr local;   /* the address the peer sent to */
-    rig_ns_t rx_wall_ns;     /* arrival, as near to the wire as the net can say */
+    struct rig_addr local; /* the address the peer sent to */
+    rig_ns_t rx_wall_ns;   /* arrival, as near to the wire as the net can say */
 };
 
 struct rig_udp_events {
@@ -134,8 +134,8 @@ struct rig_udp_events {
     void (*failed)(void *ctx, int error);
 };
 
-/* `peer` not NULL: connected, only that peer is heard. local->port 0: chosen. local->addr unset: any
- * address of the peer's family, or (no peer) IPv6 and IPv4 where the net can. */
+/* `peer` not NULL: connected, only that peer is heard. local->port 0: chosen. local->addr unset:
+ * any address of the peer's family, or (no peer) IPv6 and IPv4 where the net can. */
 int rig_udp_open(struct rig_udp **udp, struct rig_net *net, const struct rig_endpoint *local,
                  const struct rig_endpoint *peer, const struct rig_net_options *options,
                  const struct rig_udp_events *events, void *ctx, struct rig_err *err);
@@ -144,9 +144,10 @@ struct rig_endpoint rig_udp_local(const struct rig_udp *udp);
 uint32_t rig_udp_window(const struct rig_udp *udp, bool send);
 /* Datagrams that arrived and were thrown away for want of room, as far as the net can say. */
 uint64_t rig_udp_rx_dropped(const struct rig_udp *udp);
-/* Send one datagram now (control messages). `local` unset: chosen. 0 or -errno; -EAGAIN: no room. */
-int rig_udp_send(struct rig_udp *udp, const struct rig_endpoint *peer,
-                 const struct rig_addr *local, const void *data, uint32_t len_bytes);
+/* Send one datagram now (control messages). `local` unset: chosen. 0 or -errno; -EAGAIN: no room.
+ */
+int rig_udp_send(struct rig_udp *udp, const struct rig_endpoint *peer, const struct rig_addr *local,
+                 const void *data, uint32_t len_bytes);
 
 /*
  * A sender's slots are contiguous, `stride` bytes apart, each holding `payload`; the caller may

@@ -27,6 +27,7 @@
 #define RX_CONTROL_BYTES 192u /* stamp 32, packet info 40, stride 24, and to spare */
 #define RX_BATCHES_TURN  4
 #define DRAIN_MAX        4096
+#define RX_WINDOW_BYTES  (4 << 20)
 
 struct rx_control {
     _Alignas(struct cmsghdr) uint8_t bytes[RX_CONTROL_BYTES];
@@ -278,6 +279,18 @@ static void ask_for_reports(int fd, int family, bool connected)
         setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on));
 }
 
+/*
+ * The system's default holds less than a hundred datagrams of 1470 bytes: a receiver that is off
+ * its processor for a few milliseconds would report its own loss as the network's. Taken as far as
+ * net.core.rmem_max goes, or beyond with CAP_NET_ADMIN.
+ */
+static void ask_for_room(int fd)
+{
+    int bytes = RX_WINDOW_BYTES;
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) != 0)
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+}
+
 /* What came between bind and connect may be from anybody; what comes later is the peer's. */
 static void drain(int fd)
 {
@@ -342,6 +355,8 @@ int rig_net_kernel_udp_open(struct rig_udp **udp, struct rig_net *net,
     made->net = (struct rig_net_kernel *)net;
     made->fd = fd;
     made->family = rig_net_kernel_family(fd);
+    if (!options || !options->window_bytes)
+        ask_for_room(fd);
     code = start_udp(made, peer, err);
     if (code != 0)
         goto fail;

@@ -166,8 +166,9 @@ static void start_receiving(struct rig_iperf2_client_udp *flow)
 {
     struct rig_iperf2_client *client = flow->client;
     flow->receiving = true;
-    rig_iperf2_udp_rx_init(&flow->rx, &client->run, &client->rx_group);
+    rig_iperf2_udp_rx_init(&flow->rx, &client->run, flow->udp);
     struct rig_iperf2_meter *meter = &flow->rx.meter;
+    meter->group = &client->rx_group;
     meter->base.full_duplex = client->run.config.test == RIG_IPERF2_FULL_DUPLEX;
     if (rig_iperf2_client_sends(client)) {
         meter->base.id = flow->id;

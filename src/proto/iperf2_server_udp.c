@@ -155,7 +155,7 @@ static struct rig_iperf2_session *session_new(struct rig_iperf2_server *server,
     *bucket = session;
     server->n_sessions++;
     server->last_session = session;
-    rig_iperf2_udp_rx_init(&session->rx, &server->run, NULL);
+    rig_iperf2_udp_rx_init(&session->rx, &server->run, server->udp);
     rig_iperf2_server_began(server, &peer->addr);
     return session;
 }

@@ -15,6 +15,8 @@
 /* ---- receiving ---- */
 
 struct rig_iperf2_udp_rx {
+    struct rig_udp *udp;
+    uint64_t dropped_before; /* rig_udp_rx_dropped at the start of this flow */
     struct rig_iperf2_meter meter;
     struct rig_seq seq;
     struct rig_jitter jitter;
@@ -25,7 +27,7 @@ struct rig_iperf2_udp_rx {
 };
 
 void rig_iperf2_udp_rx_init(struct rig_iperf2_udp_rx *rx, struct rig_iperf2_run *run,
-                            struct rig_iperf2_group *group);
+                            struct rig_udp *udp);
 void rig_iperf2_udp_rx_fini(struct rig_iperf2_udp_rx *rx);
 /* Count a train. When it holds the final datagram the result is reported and `ended` is set; what
  * comes after that is not counted. */

@@ -21,9 +21,11 @@ static void sample(void *ctx)
 }
 
 void rig_iperf2_udp_rx_init(struct rig_iperf2_udp_rx *rx, struct rig_iperf2_run *run,
-                            struct rig_iperf2_group *group)
+                            struct rig_udp *udp)
 {
-    rig_iperf2_meter_init(&rx->meter, run, group, false);
+    rig_iperf2_meter_init(&rx->meter, run, NULL, false);
+    rx->udp = udp;
+    rx->dropped_before = rig_udp_rx_dropped(udp);
     rx->meter.sample = sample;
     rx->meter.ctx = rx;
     rig_seq_init(&rx->seq, 1);
@@ -117,9 +119,25 @@ void rig_iperf2_udp_rx_train(struct rig_iperf2_udp_rx *rx, const struct rig_udp_
         rig_iperf2_udp_rx_finish(rx, now_ns);
 }
 
+/* Loss that happened in this host's socket is not the network's: the user is to know. */
+static void tell_own_drops(struct rig_iperf2_udp_rx *rx)
+{
+    uint64_t dropped = rig_udp_rx_dropped(rx->udp) - rx->dropped_before;
+    if (!dropped)
+        return;
+    rig_iperf2_run_warn(rx->meter.run, &rx->meter.base,
+                        "flow %u: this host's socket buffer of %u bytes overflowed and threw away "
+                        "%llu packets: that loss is the receiver's, not the network's",
+                        rx->meter.base.id, rig_udp_window(rx->udp, false),
+                        (unsigned long long)dropped);
+}
+
 void rig_iperf2_udp_rx_finish(struct rig_iperf2_udp_rx *rx, rig_ns_t end_ns)
 {
+    if (!rx->meter.running)
+        return;
     rig_iperf2_meter_finish(&rx->meter, end_ns);
+    tell_own_drops(rx);
 }
 
 void rig_iperf2_udp_rx_answer(const struct rig_iperf2_udp_rx *rx,
