@@ -15,12 +15,15 @@
  *
  * The two speak over a SOCK_SEQPACKET pair, one note a message:
  *     holder READY -> caller GO     the holder's death signal is set and the caller still lives
- *     holder STARTED | FAILED       the command has been forked; or why not
+ *     holder STARTED -> caller GO   the command's process waits behind a gate, which GO opens
+ *     holder FAILED                 the lab or its command could not be made
  *     caller SIGNAL n               give the command signal n
  *
  * Signals: Ctrl-C on a terminal reaches the command itself, as it is in the same process group;
  * the kernel sends it (si_code SI_KERNEL) and the caller only goes on waiting. One that a process
- * sent to the caller is handed on. Before the command has started both end the lab.
+ * sent to the caller is handed on. Before the command has started both end the lab. The gate is
+ * there so that the caller has changed from the one to the other before the command does anything;
+ * its process exists by then, with signals blocked, and takes what came meanwhile.
  */
 #include "lab/lab_internal.h"
 
@@ -129,9 +132,13 @@ static int make_plan(const struct lab *lab, struct rig_lab_net **net, struct rig
     return code;
 }
 
-static _Noreturn void run_command(const struct lab *lab)
+static _Noreturn void run_command(const struct lab *lab, const int gate[2])
 {
     struct rig_err err;
+    char nothing;
+    close(gate[1]);
+    while (read(gate[0], &nothing, 1) < 0 && errno == EINTR) {
+    }
     sigprocmask(SIG_SETMASK, &lab->mask_before, NULL);
     execvp(lab->argv[0], lab->argv);
     int code = rig_err_set(&err, -errno, "cannot run '%s': %s", lab->argv[0], strerror(errno));
@@ -158,7 +165,7 @@ static void reap(pid_t command)
     }
 }
 
-static _Noreturn void hold(const struct lab *lab, int signal_fd, pid_t command)
+static _Noreturn void hold(const struct lab *lab, int signal_fd, pid_t command, int gate_fd)
 {
     struct pollfd fds[2] = {{.fd = signal_fd, .events = POLLIN},
                             {.fd = lab->holder_fd, .events = POLLIN}};
@@ -173,6 +180,8 @@ static _Noreturn void hold(const struct lab *lab, int signal_fd, pid_t command)
             continue;
         if (!receive_note(lab->holder_fd, &note, 0))
             _exit(128 + SIGKILL); /* the caller is gone */
+        if (note.kind == NOTE_GO)
+            close(gate_fd);
         if (note.kind == NOTE_SIGNAL)
             kill(command, note.value);
     }
@@ -202,13 +211,15 @@ static int set_up_and_hold(const struct lab *lab, struct rig_err *err)
     if (signal_fd < 0)
         return signal_fd;
 
-    pid_t command = fork();
+    int gate[2];
+    pid_t command = pipe2(gate, O_CLOEXEC) == 0 ? fork() : -1;
     if (command < 0)
         return rig_err_set(err, -errno, "cannot start a process: %s", strerror(errno));
     if (command == 0)
-        run_command(lab);
+        run_command(lab, gate);
+    close(gate[0]);
     send_note(lab->holder_fd, NOTE_STARTED, 0, NULL);
-    hold(lab, signal_fd, command);
+    hold(lab, signal_fd, command, gate[1]);
 }
 
 static _Noreturn void be_holder(const struct lab *lab)
@@ -274,10 +285,10 @@ static void take_notes(const struct lab *lab, struct watch *watch, struct rig_er
 {
     struct note note;
     while (receive_note(lab->caller_fd, &note, MSG_DONTWAIT)) {
-        if (note.kind == NOTE_READY)
-            send_note(lab->caller_fd, NOTE_GO, 0, NULL);
         if (note.kind == NOTE_STARTED)
             watch->started = true;
+        if (note.kind == NOTE_READY || note.kind == NOTE_STARTED)
+            send_note(lab->caller_fd, NOTE_GO, 0, NULL);
         if (note.kind == NOTE_FAILED)
             watch->failed_code = rig_err_set(err, note.value, "%s", note.err.text);
     }

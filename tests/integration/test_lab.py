@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """`netrig lab`: networks that work, statuses that pass through, and nothing left behind."""
+import fcntl
 import json
 import os
+import pty
 import signal
 import subprocess
+import termios
 import time
 import uuid
 
@@ -208,6 +211,40 @@ def test_ctrl_c_ends_it_cleanly(start):
     status, _, err = running.end()
     assert (status, err) == (130, "")
     assert running.gone()
+
+
+def on_terminal(argv, typed, **more):
+    """Run on a terminal of its own, type when it says ready; its status and all it said."""
+    ours, theirs = pty.openpty()
+    proc = subprocess.Popen(argv, stdin=theirs, stdout=theirs, stderr=theirs, **more,
+                            preexec_fn=lambda: (os.setsid(), fcntl.ioctl(0, termios.TIOCSCTTY, 0)))
+    os.close(theirs)
+    said = b""
+    try:
+        while True:
+            said += os.read(ours, 4096)
+            if b"ready" in said and typed:
+                os.write(ours, typed)
+                typed = b""
+    except OSError:  # EIO: nobody has the terminal any more
+        pass
+    os.close(ours)
+    return proc.wait(labtools.LIMIT_S), said.decode().replace("\r\n", "\n")
+
+
+def test_ctrl_c_on_a_terminal_reaches_the_command_once(lab):
+    # The signal ends the first sleep; a second one would come during the next.
+    script = "n=0; trap 'n=$((n+1))' INT; echo ready; sleep 5; sleep 0.3; echo $n; exit $n"
+    status, said = on_terminal(lab("run", *WIRE, "--", "sh", "-c", script), b"\x03")
+    assert (status, said.split("ready\n")[1]) == (1, "^C1\n")
+
+
+@pytest.mark.parametrize("no_color", [False, True])
+def test_a_terminal_sees_colour_unless_no_color(no_color):
+    env = {**os.environ, "TERM": "xterm", "NO_COLOR": "1" if no_color else ""}
+    status, said = on_terminal([program(), "lab", "frob"], b"", env=env)
+    assert status == 2
+    assert ("\x1b[" in said) != no_color
 
 
 def test_a_signal_to_netrig_alone_reaches_the_command(start):
