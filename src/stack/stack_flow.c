@@ -10,8 +10,12 @@
  * datagram that was taken is lost to a missing neighbour.
  *
  * The frames. With RIG_PORT_TX_USO, up to 64 datagrams become one super-frame (64 is what kernels
- * before 6.11 take) of at most 64 KiB. A payload of up to COPY_MAX bytes is copied behind its
- * headers, so that the frame is one piece and one write(2); a longer one goes by reference.
+ * before 6.11 take) of at most 64 KiB. A payload of up to COPY_MAX_BYTES is copied behind its
+ * headers, so that the frame is one piece and one write(2); a longer one goes by reference. On a
+ * tap the copy of 1470 bytes took 10 % less time than a second iovec did, frame for frame.
+ *
+ * Frames forbid fragments (as the kernel's do). An ICMP "fragmentation needed" lowers the flow's
+ * path MTU until it is closed; longer datagrams then go through lwIP, which allows fragments.
  */
 #include "stack/stack_internal.h"
 
@@ -25,7 +29,7 @@
 #define BATCH_FRAMES     64u
 #define USO_SEGMENTS_MAX 64u
 #define USO_PAYLOAD_MAX  (65535u - RIG_IPV6_HDR_BYTES - RIG_UDP_HDR_BYTES)
-#define COPY_MAX_BYTES   256u
+#define COPY_MAX_BYTES   2048u
 #define CHECK_NS         RIG_NS_PER_S
 #define UNREACHABLE_NS   (3 * RIG_NS_PER_S)
 
@@ -70,6 +74,8 @@ static int resolve(struct rig_stack_flow *flow)
     if (rc)
         return rc;
     flow->payload_max_bytes = rig_stack_udp_payload_max(stack, peer);
+    if (flow->path_payload_max_bytes && flow->path_payload_max_bytes < flow->payload_max_bytes)
+        flow->payload_max_bytes = flow->path_payload_max_bytes;
     flow->next_check_ns = rig_loop_now(stack->loop) + CHECK_NS;
     if (!was_resolved || memcmp(&hop, &flow->hop, sizeof(hop)) != 0 ||
         !rig_addr_equal(&local, &flow->local)) {

@@ -13,7 +13,9 @@
 
 #define ICMP4_UNREACHABLE 3
 #define ICMP6_UNREACHABLE 1
+#define ICMP4_TOO_LONG    4  /* code: fragmentation needed (RFC 1191) */
 #define ICMP_HDR_BYTES    8u /* of an error, before the quoted packet */
+#define MTU_MIN_BYTES     576u
 #define IPV4_OFFSET_MASK  0x1fff
 
 /* 0 for what is no refusal (RFC 792, RFC 4443 section 3.1). */
@@ -24,7 +26,7 @@ static int errno_of(uint8_t version, uint8_t type, uint8_t code)
         case 2: /* protocol */
         case 3: /* port */
             return -ECONNREFUSED;
-        case 4: /* fragmentation needed: we never forbid it */
+        case ICMP4_TOO_LONG:
             return 0;
         default:
             return -EHOSTUNREACH;
@@ -87,6 +89,25 @@ static bool is_flow_of(const struct rig_stack_flow *flow, const struct rig_endpo
            memcmp(to->addr.bytes, peer->addr.bytes, sizeof(to->addr.bytes)) == 0;
 }
 
+/* IPv6 has Packet Too Big for it, which lwIP keeps and stack_route.c asks for. */
+static bool is_too_long(const struct rig_packet *packet, const uint8_t *icmp)
+{
+    return packet->ip_version == 4 && icmp[0] == ICMP4_UNREACHABLE && icmp[1] == ICMP4_TOO_LONG;
+}
+
+static void lower_mtu(struct rig_stack *stack, const struct rig_endpoint ends[static 2],
+                      uint32_t mtu_bytes)
+{
+    if (mtu_bytes < MTU_MIN_BYTES)
+        mtu_bytes = MTU_MIN_BYTES; /* 0 is an old router's; less is nobody's */
+    for (struct rig_stack_flow *flow = stack->flows; flow; flow = flow->next) {
+        if (!is_flow_of(flow, &ends[0], &ends[1]))
+            continue;
+        flow->path_payload_max_bytes = mtu_bytes - RIG_IPV4_HDR_BYTES - RIG_UDP_HDR_BYTES;
+        flow->next_check_ns = 0;
+    }
+}
+
 /* A connected socket is told at once; a flow of another one hears of it at its next send, since
  * the socket's other peers are not concerned. */
 static void tell(struct rig_stack *stack, const struct rig_endpoint *local,
@@ -113,7 +134,8 @@ void rig_stack_icmp_error(struct rig_stack *stack, const struct rig_frame *frame
         return;
     uint8_t version = packet->ip_version;
     int error = errno_of(version, icmp[0], icmp[1]);
-    if (!error || !is_sum_good(frame, packet, icmp_len))
+    bool too_long = is_too_long(packet, icmp);
+    if ((!error && !too_long) || !is_sum_good(frame, packet, icmp_len))
         return;
     const uint8_t *quote = icmp + ICMP_HDR_BYTES;
     uint32_t udp_offset = quoted_udp(quote, icmp_len - ICMP_HDR_BYTES, version);
@@ -121,6 +143,10 @@ void rig_stack_icmp_error(struct rig_stack *stack, const struct rig_frame *frame
         return;
     struct rig_endpoint ends[2]; /* source, destination: ours and the peer */
     quoted_ends(quote, udp_offset, version, ends);
-    if (rig_stack_is_local(stack, &ends[0].addr))
+    if (!rig_stack_is_local(stack, &ends[0].addr))
+        return;
+    if (too_long)
+        lower_mtu(stack, ends, be16(icmp + 6));
+    else
         tell(stack, &ends[0], &ends[1], error);
 }

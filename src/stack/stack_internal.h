@@ -42,6 +42,8 @@ struct rig_stack_flow {
     bool asked;                 /* a datagram waits in lwIP for the neighbour's answer */
     int error;                  /* from ICMP, told by the next send */
     uint32_t payload_max_bytes; /* without fragments */
+    uint32_t
+        path_payload_max_bytes; /* likewise, as routers on the way have it; 0: they are silent */
     rig_ns_t next_check_ns;     /* when the neighbour is to be looked at again */
     rig_ns_t asked_ns;          /* when it was first asked for */
 };

@@ -287,6 +287,27 @@ static inline int send_text(struct rig_stack_udp *udp, const struct rig_endpoint
     return rig_stack_udp_send(udp, &to, text, (uint32_t)strlen(text));
 }
 
+/* Send `n` numbered datagrams of `len` bytes; the loop runs when the port is full. */
+static inline void send_bulk(struct world *world, struct rig_stack_flow *flow, uint32_t n,
+                             uint32_t len)
+{
+    uint8_t *slots = calloc(64, len);
+    uint32_t id = 0;
+    while (id < n) {
+        uint32_t now = n - id < 64 ? n - id : 64;
+        for (uint32_t i = 0; i < now; i++) {
+            uint32_t number = id + i;
+            memcpy(slots + (size_t)i * len, &number, sizeof(number));
+        }
+        int64_t taken = rig_stack_flow_send(flow, slots, now, len);
+        assert_in_range(taken, 0, now);
+        id += (uint32_t)taken;
+        if (taken < now)
+            run_for(world, RIG_NS_PER_MS);
+    }
+    free(slots);
+}
+
 #define WITH_WORLD(test) cmocka_unit_test_setup_teardown(test, new_world, free_world)
 
 #endif

@@ -275,6 +275,59 @@ static void flow_follows_a_neighbour_that_changes_its_mac(void **state)
     rig_stack_udp_close(udp);
 }
 
+/* From a router: the datagram that `quoted` (an Ethernet frame) holds is too long for it. */
+static void send_too_long(struct world *world, const uint8_t *quoted, uint16_t mtu)
+{
+    uint8_t echo[98], bytes[14 + 20 + 8 + 28];
+    make_echo(echo);
+    memcpy(bytes, echo, 34);
+    bytes[17] = sizeof(bytes) - 14;
+    bytes[24] = bytes[25] = 0;
+    uint16_t sum = rig_csum_finish(rig_csum_add(0, bytes + 14, 20));
+    memcpy(bytes + 24, &sum, 2);
+    const uint8_t icmp[8] = {3, 4, 0, 0, 0, 0, (uint8_t)(mtu >> 8), (uint8_t)mtu};
+    memcpy(bytes + 34, icmp, sizeof(icmp));
+    memcpy(bytes + 42, quoted + 14, 28);
+    sum = rig_csum_finish(rig_csum_add(0, bytes + 34, 36));
+    memcpy(bytes + 36, &sum, 2);
+    send_frame(world, bytes, sizeof(bytes), NULL);
+}
+
+static bool may_be_cut(const struct rig_packet *packet, const uint8_t *bytes)
+{
+    return packet->ip_proto == RIG_IPPROTO_UDP && !(bytes[20] & 0x40);
+}
+
+static bool may_not_be_cut(const struct rig_packet *packet, const uint8_t *bytes)
+{
+    return packet->ip_proto == RIG_IPPROTO_UDP && (bytes[20] & 0x40);
+}
+
+static void a_router_on_the_way_may_cut_what_it_found_too_long(void **state)
+{
+    struct rig_stack_config config = config4("10.0.0.1/24", 1);
+    struct world *world = *state;
+    config.n_neighbours = 1;
+    config.neighbours[0] = (struct rig_stack_neighbour){addr("10.0.0.2"), mac(2)};
+    stack_and_bare_end(world, &config);
+    struct rig_stack_udp *udp = open_udp(world, 0, PORT, NULL);
+    struct rig_stack_flow_spec spec = {.peer = endpoint("10.0.0.2", 9)};
+    struct rig_stack_flow *flow;
+    const uint8_t data[2 * 1400] = {0};
+    assert_int_equal(rig_stack_flow_open(&flow, udp, &spec, NULL), 0);
+    assert_int_equal(rig_stack_flow_send(flow, data, 2, 1400), 2);
+    assert_true(expect(world, may_not_be_cut, WAIT_NS));
+    send_too_long(world, world->seen_bytes, 1000);
+    run_for(world, 5 * RIG_NS_PER_MS);
+    assert_int_equal(rig_stack_flow_send(flow, data, 2, 1400), 2);
+    assert_true(expect(world, may_be_cut, WAIT_NS));
+    assert_true(expect(world, may_be_cut, WAIT_NS));
+    assert_int_equal(rig_stack_flow_send(flow, data, 1, 900), 1);
+    assert_true(expect(world, may_not_be_cut, WAIT_NS));
+    rig_stack_flow_close(flow);
+    rig_stack_udp_close(udp);
+}
+
 static void missing_dhcp_server_is_said_in_a_sentence(void **state)
 {
     struct world *world = *state;
@@ -367,6 +420,7 @@ int main(void)
         WITH_WORLD(permanent_neighbours_need_no_question),
         WITH_WORLD(gateway_takes_what_is_not_on_the_link),
         WITH_WORLD(flow_follows_a_neighbour_that_changes_its_mac),
+        WITH_WORLD(a_router_on_the_way_may_cut_what_it_found_too_long),
         WITH_WORLD(missing_dhcp_server_is_said_in_a_sentence),
         WITH_WORLD(static_ipv4_is_ready_at_once),
         WITH_WORLD(address_that_another_has_is_refused),

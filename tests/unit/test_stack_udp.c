@@ -53,26 +53,6 @@ static void link_local_addresses_reach_each_other(void **state)
 
 /* ---- bulk ---- */
 
-/* Send `n` numbered datagrams of `len` bytes; the loop runs when the port is full. */
-static void send_bulk(struct world *world, struct rig_stack_flow *flow, uint32_t n, uint32_t len)
-{
-    uint8_t *slots = calloc(64, len);
-    uint32_t id = 0;
-    while (id < n) {
-        uint32_t now = n - id < 64 ? n - id : 64;
-        for (uint32_t i = 0; i < now; i++) {
-            uint32_t number = id + i;
-            memcpy(slots + (size_t)i * len, &number, sizeof(number));
-        }
-        int64_t taken = rig_stack_flow_send(flow, slots, now, len);
-        assert_in_range(taken, 0, now);
-        id += (uint32_t)taken;
-        if (taken < now)
-            run_for(world, RIG_NS_PER_MS);
-    }
-    free(slots);
-}
-
 static void check_bulk(struct world *world, const struct rig_stack_flow_spec *spec, uint32_t n,
                        uint32_t len)
 {
