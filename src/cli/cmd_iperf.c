@@ -9,6 +9,7 @@
 #include "port/loop.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -207,12 +208,33 @@ static int open_output(struct session *session, struct rig_err *err)
     return 0;
 }
 
+static void leave_terminal(void)
+{
+    setsid();
+    int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null_fd < 0)
+        return;
+    dup2(null_fd, STDIN_FILENO);
+    dup2(null_fd, STDERR_FILENO);
+    dup2(null_fd, STDOUT_FILENO);
+    close(null_fd);
+}
+
+/* After the set-up, so that whoever started it hears what went wrong with that. */
 static int go_to_background(const struct session *session, struct rig_err *err)
 {
     if (!session->args.daemon)
         return 0;
-    if (daemon(0, session->args.output != NULL) < 0)
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid < 0)
         return rig_err_set(err, -errno, "cannot run in the background: %s", strerror(errno));
+    if (pid > 0) {
+        printf("The server runs in the background as process %d\n", (int)pid);
+        fflush(stdout);
+        _exit(RIG_EXIT_OK);
+    }
+    leave_terminal();
     return 0;
 }
 
@@ -222,9 +244,9 @@ static enum rig_exit run(struct session *session)
     session->code = RIG_EXIT_OK;
     int rc = iperf_args_resolve(&session->args, err);
     if (rc == 0)
-        rc = go_to_background(session, err);
-    if (rc == 0)
         rc = stand(session, err);
+    if (rc == 0 && session->code == RIG_EXIT_OK)
+        rc = go_to_background(session, err);
     if (rc == 0 && session->code == RIG_EXIT_OK)
         rc = rig_loop_run(session->loop, err);
     if (rc < 0)
