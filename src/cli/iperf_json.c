@@ -53,8 +53,13 @@ static void put_endpoint(struct rig_json *json, const char *key,
                          const struct rig_endpoint *endpoint)
 {
     char text[RIG_ENDPOINT_TEXT_MAX];
+    if (!endpoint->port)
+        return;
     if (endpoint->addr.family)
-        rig_json_str(json, key, rig_endpoint_format(endpoint, text));
+        rig_endpoint_format(endpoint, text);
+    else
+        snprintf(text, sizeof(text), "*:%u", endpoint->port);
+    rig_json_str(json, key, text);
 }
 
 static void put_flow(struct rig_json *json, const struct iperf_output *output,
