@@ -83,6 +83,9 @@ class Netns:
         finally:
             setns(home)
             os.close(home)
+        with self.entered():
+            # the kernel's own link-local addresses count at once, so that routers may speak
+            _write("/proc/sys/net/ipv6/conf/default/accept_dad", "0")
         self.ip("link set lo up")
 
     def close(self):

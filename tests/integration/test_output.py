@@ -33,7 +33,9 @@ def test_intervals_add_up_to_the_total_at_both_ends(world, netrig, load):
         for name in ("bytes", "datagrams", "lost", "out_of_order", "duplicated"):
             if name in result:
                 assert sum(part[name] for part in parts) == result[name], f"{name}\n{proc.story()}"
-        assert parts[0]["start_s"] == 0 and parts[-1]["end_s"] == result["end_s"], proc.story()
+        # the time in which the last bytes are acknowledged belongs to no interval
+        assert parts[0]["start_s"] == 0 and parts[-1]["end_s"] <= result["end_s"], proc.story()
+        assert result["end_s"] - parts[-1]["end_s"] < 0.25, proc.story()
         for one, two in zip(parts, parts[1:]):
             assert one["end_s"] == two["start_s"], proc.story()
 

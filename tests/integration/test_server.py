@@ -95,8 +95,8 @@ def test_an_idle_server_uses_no_cpu(world, plain_netrig, where):
     cpu_s, woken = server.cpu_s(), server.switches()
     time.sleep(2.0)
     assert server.cpu_s() == cpu_s, server.story()
-    # lwIP's slowest clocks may tick; nothing may poll
-    assert server.switches() - woken <= (20 if where in ("tap", "packet") else 2)
+    # the clocks of an IP stack may tick ten times a second; nothing may poll
+    assert server.switches() - woken <= (30 if where in ("tap", "packet") else 2)
 
 
 def test_an_idle_server_with_connected_clients_uses_no_cpu(world, plain_netrig):
