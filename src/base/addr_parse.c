@@ -167,20 +167,19 @@ int rig_addr_parse(struct rig_addr *addr, const char *text, struct rig_err *err)
     struct rig_addr parsed = {0};
     if (!take_addr(&p, &parsed))
         return rig_err_set(err, -EINVAL,
-                           "\"%.64s\" is not an IPv4 (10.0.0.1) or IPv6 (fe80::1) address", text);
+                           "'%.64s' is not an IPv4 (10.0.0.1) or IPv6 (fe80::1) address", text);
     if (*p == '%') {
         p++;
         bool scoped = parsed.family == 6 &&
                       (rig_addr_is_link_local(&parsed) || rig_addr_is_multicast(&parsed));
         if (!scoped || !take_decimal(&p, UINT32_MAX, &parsed.scope_id) || parsed.scope_id == 0)
             return rig_err_set(err, -EINVAL,
-                               "\"%.64s\" has a wrong scope: a link-local IPv6 address may have an "
+                               "'%.64s' has a wrong scope: a link-local IPv6 address may have an "
                                "interface number of 1 or more, as in fe80::1%%2",
                                text);
     }
     if (*p != '\0')
-        return rig_err_set(err, -EINVAL, "\"%.64s\" is not an address: \"%.16s\" follows it", text,
-                           p);
+        return rig_err_set(err, -EINVAL, "'%.64s' is not an address: '%.16s' follows it", text, p);
     *addr = parsed;
     return 0;
 }
@@ -192,13 +191,13 @@ int rig_prefix_parse(struct rig_prefix *prefix, const char *text, struct rig_err
     uint32_t len_bits;
     if (!take_addr(&p, &parsed.addr))
         return rig_err_set(err, -EINVAL,
-                           "\"%.64s\" does not begin with an address; a prefix is "
-                           "\"10.0.0.1/24\" or \"fd00::1/64\"",
+                           "'%.64s' does not begin with an address; a prefix is "
+                           "'10.0.0.1/24' or 'fd00::1/64'",
                            text);
     unsigned max_bits = parsed.addr.family == 4 ? 32 : 128;
     if (!take_char(&p, '/') || !take_decimal(&p, max_bits, &len_bits) || *p != '\0')
         return rig_err_set(err, -EINVAL,
-                           "\"%.64s\" needs a prefix length behind the address: /0 to /%u", text,
+                           "'%.64s' needs a prefix length behind the address: /0 to /%u", text,
                            max_bits);
     parsed.len_bits = (uint8_t)len_bits;
     *prefix = parsed;
@@ -222,7 +221,7 @@ int rig_mac_parse(struct rig_mac *mac, const char *text, struct rig_err *err)
     return 0;
 refuse:
     return rig_err_set(err, -EINVAL,
-                       "\"%.64s\" is not a MAC address: six pairs of hex digits, as in "
+                       "'%.64s' is not a MAC address: six pairs of hex digits, as in "
                        "02:00:00:00:00:01",
                        text);
 }

@@ -145,13 +145,13 @@ static uint64_t take_iperf_suffix(const char **cursor)
 static int refuse_syntax(struct rig_err *err, const char *what, const char *text,
                          const char *allowed)
 {
-    return rig_err_set(err, -EINVAL, "\"%.64s\" is not a %s: %s", text, what, allowed);
+    return rig_err_set(err, -EINVAL, "'%.64s' is not a %s: %s", text, what, allowed);
 }
 
 static int refuse_size(struct rig_err *err, const char *what, const char *text)
 {
     return rig_err_set(err, -ERANGE,
-                       "\"%.64s\" does not fit in a %s: below 2^64 of its smallest unit, with up "
+                       "'%.64s' does not fit in a %s: below 2^64 of its smallest unit, with up "
                        "to 18 digits behind the point",
                        text, what);
 }
@@ -184,7 +184,7 @@ static int refuse(struct rig_err *err, int rc, const struct grammar *grammar, co
         return refuse_syntax(err, grammar->what, text, grammar->allowed);
     if (rc == -ERANGE)
         return refuse_size(err, grammar->what, text);
-    return rig_err_set(err, -EINVAL, "\"%.64s\" is not a %s: it comes to a fraction of one", text,
+    return rig_err_set(err, -EINVAL, "'%.64s' is not a %s: it comes to a fraction of one", text,
                        grammar->what);
 }
 
@@ -263,7 +263,7 @@ int rig_units_parse_iperf_rate(struct rig_rate *rate, const char *text, struct r
     static const struct grammar grammar = {
         .what = "rate",
         .allowed = "bits a second, with k, m, g or t (times 1000) or K, M, G or T (times 1024); "
-                   "\"pps\" behind it counts datagrams",
+                   "'pps' behind it counts datagrams",
         .is_iperf = true,
     };
     int rc = parse_scaled_rate(rate, text, "", &grammar);
@@ -337,7 +337,7 @@ int rig_units_parse_ratio(double *ratio, const char *text, struct rig_err *err)
     if (rc == -EINVAL || (rc == 0 && of == 0))
         return refuse(err, -EINVAL, &grammar, text);
     if (rc < 0 || number.whole > of || (number.whole == of && number.fraction > 0))
-        return rig_err_set(err, -ERANGE, "\"%.64s\" is not a ratio: %s", text, grammar.allowed);
+        return rig_err_set(err, -ERANGE, "'%.64s' is not a ratio: %s", text, grammar.allowed);
     /* Both operands are whole and exact (for up to 15 digits), so the quotient is the double
      * nearest to the text. */
     uint64_t divisor = power_of_ten(number.fraction_digits);
@@ -349,10 +349,10 @@ int rig_units_parse_ratio(double *ratio, const char *text, struct rig_err *err)
 static int refuse_int(struct rig_err *err, int rc, const char *text, const int64_t bounds[2])
 {
     if (rc == -EINVAL)
-        return rig_err_set(err, rc, "\"%.64s\" is not a whole number from %" PRId64 " to %" PRId64,
+        return rig_err_set(err, rc, "'%.64s' is not a whole number from %" PRId64 " to %" PRId64,
                            text, bounds[0], bounds[1]);
-    return rig_err_set(err, rc, "\"%.64s\" is out of range: %" PRId64 " to %" PRId64, text,
-                       bounds[0], bounds[1]);
+    return rig_err_set(err, rc, "'%.64s' is out of range: %" PRId64 " to %" PRId64, text, bounds[0],
+                       bounds[1]);
 }
 
 int rig_units_parse_int(int64_t *value, const char *text, int64_t min, int64_t max,

@@ -98,7 +98,7 @@ static void texts_that_are_no_address_are_refused_and_quoted(void **state)
         struct rig_addr addr = {.family = 77};
         struct rig_err err = {""};
         char quoted[80];
-        snprintf(quoted, sizeof(quoted), "\"%s\"", wrong[i]);
+        snprintf(quoted, sizeof(quoted), "'%s'", wrong[i]);
         if (rig_addr_parse(&addr, wrong[i], &err) != -EINVAL)
             fail_msg("\"%s\" was taken", wrong[i]);
         assert_non_null(strstr(err.text, quoted));

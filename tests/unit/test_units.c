@@ -92,7 +92,7 @@ static void check_refused(parse_u64 *parse, const char *text, int code)
     struct rig_err err = {""};
     int rc = parse(&value, text, &err);
     char quoted[RIG_ERR_TEXT_BYTES];
-    snprintf(quoted, sizeof(quoted), "\"%s\" ", text);
+    snprintf(quoted, sizeof(quoted), "'%s' ", text);
     if (rc != code)
         fail_msg("\"%s\": %d, not %d (%s)", text, rc, code, err.text);
     assert_ptr_equal(strstr(err.text, quoted), err.text);
@@ -292,10 +292,10 @@ static void whole_numbers_keep_within_their_bounds(void **state)
     assert_true(value == 5);
     struct rig_err err;
     assert_int_equal(rig_units_parse_int(&value, "6", -5, 5, &err), -ERANGE);
-    assert_string_equal(err.text, "\"6\" is out of range: -5 to 5");
+    assert_string_equal(err.text, "'6' is out of range: -5 to 5");
     assert_int_equal(rig_units_parse_int(&value, "-6", -5, 5, &err), -ERANGE);
     assert_int_equal(rig_units_parse_int(&value, "1.0", -5, 5, &err), -EINVAL);
-    assert_string_equal(err.text, "\"1.0\" is not a whole number from -5 to 5");
+    assert_string_equal(err.text, "'1.0' is not a whole number from -5 to 5");
     assert_true(value == 5);
     const char *lowest = "-9223372036854775808", *below = "-9223372036854775809";
     assert_int_equal(rig_units_parse_int(&value, lowest, INT64_MIN, INT64_MAX, NULL), 0);
@@ -316,7 +316,7 @@ static void a_long_text_is_quoted_in_part(void **state)
         struct rig_err err = {""};
         assert_int_equal(all[p](&value, text, &err), -EINVAL);
         assert_true(strlen(err.text) < RIG_ERR_TEXT_BYTES - 1);
-        assert_non_null(strstr(err.text, "x\" is not a"));
+        assert_non_null(strstr(err.text, "x' is not a"));
     }
 }
 
