@@ -13,8 +13,8 @@
  *   - a port with a descriptor and no rx_ready (tap): the same;
  *   - a polled port: one that knows itself whether it has a frame (rx_ready), asked before each
  *     sleep. If it has a descriptor too (packet), that one is edge-triggered and only ends the
- *     sleep. A packet ring reports itself readable for as long as its newest frame is not given
- *     back; level-triggered, a stack that holds a frame would make the loop spin.
+ *     sleep: level-triggered, a port that is readable but has no buffer left, because its user
+ *     holds them all, would make the loop spin.
  *
  * Fairness. A timer armed in a turn for that turn's time or before is due one nanosecond after
  * it, so it runs in the next turn: a sender that re-arms itself for "now" neither keeps the

@@ -19,7 +19,9 @@ static int query(struct rig_netdev *dev, int fd, struct ifreq *req)
     dev->mtu_bytes = (uint32_t)req->ifr_mtu;
     if (ioctl(fd, SIOCGIFHWADDR, req) < 0)
         return -errno;
-    if (req->ifr_hwaddr.sa_family == ARPHRD_ETHER)
+    unsigned type = req->ifr_hwaddr.sa_family;
+    dev->is_ethernet = type == ARPHRD_ETHER || type == ARPHRD_LOOPBACK;
+    if (type == ARPHRD_ETHER)
         memcpy(dev->mac.bytes, req->ifr_hwaddr.sa_data, RIG_MAC_BYTES);
     return 0;
 }

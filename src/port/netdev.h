@@ -6,12 +6,14 @@
 #include "base/addr.h"
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct rig_netdev {
     int index;
     uint32_t mtu_bytes;
-    struct rig_mac mac; /* zero if it has none of 6 bytes */
+    bool is_ethernet;   /* its frames have an Ethernet header (loopback's have) */
+    struct rig_mac mac; /* zero if it has none */
 };
 
 /* -EINVAL: no interface can have this name; -ENOENT: none has. With a sentence, without a place. */

@@ -8,7 +8,7 @@
  *     KIND:TARGET[@OPTION[=VALUE][,OPTION[=VALUE]]...]
  *
  *     tap:NAME        a Linux tap interface that exists        @offload=on|off @uso=on|off
- *     packet:IF       an interface through AF_PACKET rings     @offload=on|off
+ *     packet:IF       an interface through AF_PACKET rings     @offload=on|off @uso=on|off
  *     pcap:FILE       reads a capture, or with @write makes one                 @mtu=BYTES
  *     pair:NAME/0|1   the two ends of a wire inside this process @offload=on|off @mtu=BYTES
  *     null            takes everything, gives nothing            @offload=on|off @mtu=BYTES
@@ -22,7 +22,7 @@
  *     any order. A later peek shows later frames.
  *
  * The data path returns counts. Every loss is in a named counter, and a port whose device is
- * gone says so through rig_port_error, never by printing.
+ * gone says so in its `error`, never by printing.
  */
 #ifndef RIG_PORT_PORT_H
 #define RIG_PORT_PORT_H

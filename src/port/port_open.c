@@ -13,6 +13,7 @@ struct backend {
 
 static const struct backend backends[] = {
     {"tap", rig_port_tap_open},
+    {"packet", rig_port_packet_open},
     {"pair", rig_port_pair_open},
     {"null", rig_port_null_open},
 };

@@ -55,6 +55,16 @@ static inline bool netns_enter(void)
     return true;
 }
 
+/* Tun and tap devices; errno says why not. */
+static inline bool netns_may_make_tuns(void)
+{
+    int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    close(fd);
+    return true;
+}
+
 static inline void netns_run(const char *command)
 {
     if (system(command) != 0) {

@@ -497,11 +497,9 @@ int main(void)
     };
     if (!netns_enter())
         return TEST_SKIPPED;
-    int tun = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
-    if (tun < 0) {
+    if (!netns_may_make_tuns()) {
         fprintf(stderr, "SKIPPED: /dev/net/tun: %s\n", strerror(errno));
         return TEST_SKIPPED;
     }
-    close(tun);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
