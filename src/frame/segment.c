@@ -11,9 +11,8 @@
 
 #include <string.h>
 
-#define HDR_MAX_BYTES 256u
-#define TCP_FIN_PSH   0x09
-#define TCP_CWR       0x80
+#define TCP_FIN_PSH 0x09
+#define TCP_CWR     0x80
 
 struct cut {
     struct rig_packet packet;
@@ -47,8 +46,6 @@ static bool plan(struct cut *cut, const struct rig_frame *frame)
         return false;
     cut->hdr_bytes = cut->packet.payload_offset_bytes;
     cut->payload_bytes = cut->packet.payload_len_bytes;
-    if (cut->hdr_bytes > HDR_MAX_BYTES || !cut->payload_bytes)
-        return false;
     cut->n_frames = (cut->payload_bytes + offload->gso_size_bytes - 1) / offload->gso_size_bytes;
     return true;
 }

@@ -96,7 +96,7 @@ static uint16_t header_len(const struct rig_frame *frame)
         return (uint16_t)(start + RIG_UDP_HDR_BYTES);
     const uint8_t *offset = rig_frame_at(frame, start + RIG_TCP_OFFSET, 1);
     uint32_t tcp = offset ? (uint32_t)(*offset >> 4) * 4 : 0;
-    return tcp < RIG_TCP_HDR_BYTES ? 0 : (uint16_t)(start + tcp);
+    return (uint16_t)(start + tcp); /* too little is for rig_frame_offload_valid to refuse */
 }
 
 bool rig_virtio_net_hdr_read(struct rig_frame *frame,

@@ -153,6 +153,23 @@ static void an_ipv4_header_that_lies_is_malformed(void **state)
     assert_false(parse(len));
 }
 
+/* As above, with nothing behind IP that could refuse it. */
+static void an_ipv4_header_that_lies_is_malformed_whatever_it_carries(void **state)
+{
+    (void)state;
+    fx_eth(bytes, 0x0800, 0);
+    uint32_t len = fx_ipv4(bytes, FX_L3, 132, 20, 40) + 40;
+    assert_true(parse(len));
+    bytes[14] = 0x44;
+    assert_false(parse(len));
+    bytes[14] = 0x46;
+    fx_put16(bytes + 16, 23);
+    assert_false(parse(len));
+    fx_put16(bytes + 16, 24);
+    assert_true(parse(len));
+    assert_l4(0, 38, 0);
+}
+
 static void a_udp_length_that_lies_is_malformed(void **state)
 {
     (void)state;
@@ -256,6 +273,10 @@ static void an_extension_header_beyond_the_packet_is_malformed(void **state)
     bytes[54 + 8 + 1] = 2; /* 24 bytes, of which 21 are there */
     assert_false(parse(len));
     assert_false(parse(len + 10));
+    len = with_extensions(chain);
+    bytes[54 + 8] = 132; /* whatever comes behind */
+    bytes[54 + 8 + 1] = 2;
+    assert_false(parse(len));
     with_extensions(chain);
     fx_put16(bytes + 18, 0); /* a jumbogram, or a lie */
     assert_false(parse(len));
@@ -283,6 +304,12 @@ static void ipv6_fragments_offer_no_l4(void **state)
         assert_int_equal(packet.ip_proto, 17);
         assert_l4(0, 54 + 16, 13);
     }
+    with_extensions(chain);
+    bytes[54 + 8] = 60; /* what a later fragment holds is no header, whatever its type */
+    fx_put16(bytes + 54 + 8 + 2, 0x0008);
+    assert_true(parse(54 + 16 + 13));
+    assert_int_equal(packet.ip_proto, 60);
+    assert_l4(0, 54 + 16, 13);
 }
 
 static void an_atomic_fragment_is_a_whole_datagram(void **state)
@@ -383,6 +410,7 @@ int main(void)
         cmocka_unit_test(a_tag_that_is_cut_is_malformed),
         cmocka_unit_test(ipv4_options_are_stepped_over),
         cmocka_unit_test(an_ipv4_header_that_lies_is_malformed),
+        cmocka_unit_test(an_ipv4_header_that_lies_is_malformed_whatever_it_carries),
         cmocka_unit_test(a_udp_length_that_lies_is_malformed),
         cmocka_unit_test(a_tcp_header_length_that_lies_is_malformed),
         cmocka_unit_test(ipv4_fragments_offer_no_l4),

@@ -232,8 +232,7 @@ static void offloads_that_do_not_fit_the_packet_are_refused(void **state)
 {
     (void)state;
     struct rig_frame frame = super_udp(4, 250, 100);
-    frame.offload.csum_start_bytes = 36; /* not where UDP is */
-    frame.offload.hdr_len_bytes = 44;
+    frame.offload.csum_start_bytes = 33; /* not where UDP is */
     assert_refused(frame);
     frame = super_tcp(4, 250, 100);
     frame.offload.hdr_len_bytes = 54; /* not TCP's options */
