@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "port/port.h"
-
-#include "port_netns.h"
 #include "virtio/net_hdr.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <linux/if_tun.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 
-#include <cmocka.h>
+#include "port_fixture.h"
 
 #define TAP  "rigtap0"
 #define PORT "tap:" TAP
@@ -30,36 +24,12 @@ static int remove_tap(void **state)
     return 0;
 }
 
-static struct rig_port *open_port(const char *name)
+/* The kernel drops what it sends to a tap that was just opened. */
+static struct rig_port *open_tap(const char *name)
 {
-    struct rig_port *port = NULL;
-    struct rig_err err = {.text = ""};
-    if (rig_port_open(&port, name, &err) != 0)
-        fail_msg("%s", err.text);
-    netns_wait_running(TAP); /* the kernel drops what it sends to a tap that was just opened */
+    struct rig_port *port = open_port(name);
+    netns_wait_running(TAP);
     return port;
-}
-
-static uint32_t send_frame(struct rig_port *port, uint32_t len_bytes, uint8_t seed)
-{
-    struct rig_frame *frame;
-    assert_int_equal(rig_port_tx_reserve(port, &frame, 1), 1);
-    assert_true(frame->room_bytes >= len_bytes);
-    netns_fill(frame->seg[0].base, len_bytes, seed);
-    frame->seg[0].len_bytes = len_bytes;
-    frame->len_bytes = len_bytes;
-    return rig_port_tx_commit(port, 1);
-}
-
-static struct rig_frame *wait_frame(struct rig_port *port)
-{
-    struct rig_frame *frame = NULL;
-    for (int i = 0; i < 1000 && !rig_port_rx_peek(port, &frame, 1); i++) {
-        struct pollfd fd = {.fd = port->ops->fd(port), .events = POLLIN};
-        poll(&fd, 1, 10);
-    }
-    assert_non_null(frame);
-    return frame;
 }
 
 /* ---- frames both ways ---- */
@@ -68,7 +38,7 @@ static void a_frame_sent_reaches_the_kernel_byte_for_byte(void **state)
 {
     (void)state;
     uint8_t want[60], got[2000];
-    struct rig_port *port = open_port(PORT);
+    struct rig_port *port = open_tap(PORT);
     int raw = netns_raw_socket(TAP, false);
     netns_fill(want, sizeof(want), 1);
     assert_int_equal(send_frame(port, sizeof(want), 1), 1);
@@ -84,7 +54,7 @@ static void a_frame_from_the_kernel_is_peeked_byte_for_byte(void **state)
 {
     (void)state;
     uint8_t want[100];
-    struct rig_port *port = open_port(PORT);
+    struct rig_port *port = open_tap(PORT);
     int raw = netns_raw_socket(TAP, false);
     netns_fill(want, sizeof(want), 2);
     assert_int_equal(send(raw, want, sizeof(want), 0), sizeof(want));
@@ -103,7 +73,7 @@ static void segments_of_the_callers_are_joined(void **state)
 {
     (void)state;
     uint8_t want[300], got[2000];
-    struct rig_port *port = open_port(PORT);
+    struct rig_port *port = open_tap(PORT);
     int raw = netns_raw_socket(TAP, false);
     struct rig_frame *frame;
     netns_fill(want, sizeof(want), 3);
@@ -124,7 +94,7 @@ static void segments_of_the_callers_are_joined(void **state)
 static void each_frame_is_one_system_call(void **state)
 {
     (void)state;
-    struct rig_port *port = open_port(PORT);
+    struct rig_port *port = open_tap(PORT);
     struct rig_frame *frames[8];
     assert_int_equal(rig_port_tx_reserve(port, frames, 8), 8);
     for (int i = 0; i < 8; i++) {
@@ -141,7 +111,7 @@ static void frames_that_are_not_committed_are_not_sent(void **state)
 {
     (void)state;
     uint8_t got[2000];
-    struct rig_port *port = open_port(PORT);
+    struct rig_port *port = open_tap(PORT);
     int raw = netns_raw_socket(TAP, false);
     struct rig_frame *frames[3];
     rig_port_tx_reserve(port, frames, 3);
@@ -159,7 +129,7 @@ static void mtu_and_mac_are_the_interfaces(void **state)
 {
     (void)state;
     netns_run("ip link set " TAP " mtu 9000 address 02:00:00:00:00:77");
-    struct rig_port *port = open_port(PORT);
+    struct rig_port *port = open_tap(PORT);
     assert_int_equal(port->mtu_bytes, 9000);
     assert_memory_equal(port->mac.bytes, "\x02\0\0\0\0\x77", 6);
     assert_string_equal(port->name, PORT);
@@ -170,7 +140,7 @@ static void mtu_and_mac_are_the_interfaces(void **state)
 static void a_frame_above_the_mtu_is_too_long_but_a_vlan_tag_is_not_counted(void **state)
 {
     (void)state;
-    struct rig_port *port = open_port(PORT);
+    struct rig_port *port = open_tap(PORT);
     assert_int_equal(send_frame(port, 1514, 0), 1);
     assert_int_equal(send_frame(port, 1515, 0), 0);
     assert_int_equal(port->counters.tx_drop_too_long, 1);
@@ -205,7 +175,7 @@ static void a_super_frame_passes_whole_both_ways(void **state)
 {
     (void)state;
     static uint8_t buf[RIG_VIRTIO_NET_HDR_BYTES + SUPER_BYTES];
-    struct rig_port *port = open_port(PORT);
+    struct rig_port *port = open_tap(PORT);
     int raw = netns_raw_socket(TAP, true);
     assert_true(port->caps & RIG_PORT_TX_TSO4);
     assert_true(port->caps & RIG_PORT_RX_OFFLOAD);
@@ -232,7 +202,7 @@ static void offload_off_gives_plain_frames_both_ways(void **state)
 {
     (void)state;
     static uint8_t buf[RIG_VIRTIO_NET_HDR_BYTES + SUPER_BYTES];
-    struct rig_port *port = open_port(PORT "@offload=off");
+    struct rig_port *port = open_tap(PORT "@offload=off");
     int raw = netns_raw_socket(TAP, true);
     assert_int_equal(port->caps, 0);
 
@@ -259,7 +229,7 @@ static void offload_off_gives_plain_frames_both_ways(void **state)
 static void uso_off_drops_uso_only(void **state)
 {
     (void)state;
-    struct rig_port *port = open_port(PORT "@uso=off");
+    struct rig_port *port = open_tap(PORT "@uso=off");
     assert_int_equal(port->caps,
                      RIG_PORT_TX_CSUM | RIG_PORT_TX_TSO4 | RIG_PORT_TX_TSO6 | RIG_PORT_RX_OFFLOAD);
     rig_port_close(port);
@@ -269,11 +239,11 @@ static void a_header_size_left_by_another_user_does_no_harm(void **state)
 {
     (void)state;
     uint8_t got[2000];
-    struct rig_port *port = open_port(PORT);
+    struct rig_port *port = open_tap(PORT);
     int size = 12;
     assert_int_equal(ioctl(port->ops->fd(port), TUNSETVNETHDRSZ, &size), 0);
     rig_port_close(port);
-    port = open_port(PORT);
+    port = open_tap(PORT);
     int raw = netns_raw_socket(TAP, false);
     assert_int_equal(send_frame(port, 60, 1), 1);
     assert_int_equal(netns_recv(raw, got, sizeof(got)), 60);
@@ -295,7 +265,7 @@ static int replace_fd(struct rig_port *port)
 static void a_full_device_is_counted_as_full(void **state)
 {
     (void)state;
-    struct rig_port *port = open_port(PORT);
+    struct rig_port *port = open_tap(PORT);
     int other = replace_fd(port);
     uint32_t sent = 0;
     while (sent < 100000 && send_frame(port, 60, 0) == 1)
@@ -312,7 +282,7 @@ static void offload_fields_that_lie_are_counted_and_dropped(void **state)
     (void)state;
     uint8_t lie[RIG_VIRTIO_NET_HDR_BYTES + 60] = {1 /* NEEDS_CSUM */, [6] = 0xff, [7] = 0xff};
     struct rig_frame *frame;
-    struct rig_port *port = open_port(PORT);
+    struct rig_port *port = open_tap(PORT);
     int other = replace_fd(port);
     assert_int_equal(send(other, lie, sizeof(lie), 0), sizeof(lie));
     assert_int_equal(rig_port_rx_peek(port, &frame, 1), 0);
@@ -326,7 +296,7 @@ static void a_frame_shorter_than_its_header_is_truncated(void **state)
     (void)state;
     uint8_t zero[RIG_VIRTIO_NET_HDR_BYTES] = {0};
     struct rig_frame *frame;
-    struct rig_port *port = open_port(PORT);
+    struct rig_port *port = open_tap(PORT);
     int other = replace_fd(port);
     assert_int_equal(send(other, zero, 3, 0), 3);
     assert_int_equal(send(other, zero, sizeof(zero), 0), sizeof(zero));
@@ -343,7 +313,7 @@ static void frames_may_be_held_and_released_in_any_order(void **state)
     uint8_t bytes[RIG_VIRTIO_NET_HDR_BYTES + 60] = {0};
     struct rig_frame *held[300];
     uint32_t n = 0;
-    struct rig_port *port = open_port(PORT);
+    struct rig_port *port = open_tap(PORT);
     int other = replace_fd(port);
     for (int i = 0; i < 300; i++) {
         bytes[40] = (uint8_t)i;
@@ -366,7 +336,7 @@ static void an_interface_that_is_down_is_no_lost_port(void **state)
 {
     (void)state;
     struct rig_frame *frame;
-    struct rig_port *port = open_port(PORT);
+    struct rig_port *port = open_tap(PORT);
     netns_run("ip link set " TAP " down");
     assert_int_equal(send_frame(port, 60, 0), 0);
     assert_int_equal(port->counters.tx_drop_error, 1);
@@ -381,7 +351,7 @@ static void a_sender_learns_that_the_interface_was_deleted(void **state)
 {
     (void)state;
     struct rig_frame *frame;
-    struct rig_port *port = open_port(PORT);
+    struct rig_port *port = open_tap(PORT);
     netns_run("ip link del " TAP);
     assert_int_equal(send_frame(port, 60, 0), 0);
     assert_int_equal(port->error, -ENODEV);
@@ -393,7 +363,7 @@ static void a_receiver_is_woken_and_learns_that_the_interface_was_deleted(void *
 {
     (void)state;
     struct rig_frame *frame;
-    struct rig_port *port = open_port(PORT);
+    struct rig_port *port = open_tap(PORT);
     netns_run("ip link del " TAP);
     struct pollfd fd = {.fd = port->ops->fd(port), .events = POLLIN};
     assert_int_equal(poll(&fd, 1, 1000), 1);
@@ -403,16 +373,6 @@ static void a_receiver_is_woken_and_learns_that_the_interface_was_deleted(void *
 }
 
 /* ---- refusals ---- */
-
-static void refused(const char *name, int code, const char *sentence)
-{
-    struct rig_port *port = NULL;
-    struct rig_err err = {.text = ""};
-    assert_int_equal(rig_port_open(&port, name, &err), code);
-    assert_null(port);
-    if (!strstr(err.text, sentence))
-        fail_msg("'%s' is refused with '%s'", name, err.text);
-}
 
 static void a_tap_that_does_not_exist_is_refused_and_not_made(void **state)
 {
@@ -426,7 +386,7 @@ static void a_tap_that_does_not_exist_is_refused_and_not_made(void **state)
 static void a_tap_in_use_is_refused(void **state)
 {
     (void)state;
-    struct rig_port *port = open_port(PORT);
+    struct rig_port *port = open_tap(PORT);
     refused(PORT, -EBUSY, "another process has this tap open");
     rig_port_close(port);
     rig_port_close(open_port(PORT));
