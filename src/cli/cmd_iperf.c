@@ -20,8 +20,8 @@
 #define READY_TIMEOUT_NS (10 * RIG_NS_PER_S)
 
 struct session {
-    struct iperf_args args;
-    struct iperf_output output;
+    struct rig_iperf_args args;
+    struct rig_iperf_output output;
     FILE *file;
     struct rig_loop *loop;
     struct rig_port *port;
@@ -47,7 +47,7 @@ static void give_up(struct session *session, enum rig_exit code)
 static void on_report(void *ctx, const struct rig_iperf2_report *report)
 {
     struct session *session = ctx;
-    iperf_output_report(&session->output, report);
+    rig_iperf_output_report(&session->output, report);
 }
 
 static void on_done(void *ctx, int error)
@@ -60,7 +60,7 @@ static void on_done(void *ctx, int error)
 
 static void warn_of_fragments(const struct session *session)
 {
-    const struct iperf_args *args = &session->args;
+    const struct rig_iperf_args *args = &session->args;
     if (args->server || !args->iperf.udp)
         return;
     uint32_t max_bytes = rig_net_udp_payload_max(session->net, &args->iperf.peer.addr);
@@ -128,7 +128,7 @@ static void on_ready(void *ctx, int error, const char *sentence)
         give_up(session, RIG_EXIT_CANNOT);
         return;
     }
-    iperf_output_ready(&session->output, session->stack);
+    rig_iperf_output_ready(&session->output, session->stack);
     start_run(session);
 }
 
@@ -204,7 +204,7 @@ static int open_output(struct session *session, struct rig_err *err)
             return rig_err_set(err, -errno, "cannot write '%s': %s", session->args.output,
                                strerror(errno));
     }
-    iperf_output_init(&session->output, session->file, &session->args);
+    rig_iperf_output_init(&session->output, session->file, &session->args);
     return 0;
 }
 
@@ -242,7 +242,7 @@ static enum rig_exit run(struct session *session)
 {
     struct rig_err *err = &session->err;
     session->code = RIG_EXIT_OK;
-    int rc = iperf_args_resolve(&session->args, err);
+    int rc = rig_iperf_args_resolve(&session->args, err);
     if (rc == 0)
         rc = stand(session, err);
     if (rc == 0 && session->code == RIG_EXIT_OK)
@@ -253,14 +253,14 @@ static enum rig_exit run(struct session *session)
         session->code = rc == -EINVAL ? RIG_EXIT_USAGE : RIG_EXIT_CANNOT;
     if (!err->text[0])
         return session->code;
-    iperf_output_error(&session->output, err->text);
+    rig_iperf_output_error(&session->output, err->text);
     return rig_cmd_fail("iperf", session->code, err);
 }
 
 int rig_cmd_iperf(int argc, char **argv)
 {
     struct session session = {.signal_fd = -1};
-    int rc = iperf_args_parse(&session.args, argc, argv, &session.err);
+    int rc = rig_iperf_args_parse(&session.args, argc, argv, &session.err);
     if (rc == RIG_OPTIONS_HELP)
         return rig_cmd_help(rig_cmd_iperf_options());
     if (rc == 0)

@@ -210,7 +210,7 @@ static int parse_neighbour(struct rig_stack_config *stack, const char *arg, stru
     return rc;
 }
 
-static int set_test(struct iperf_args *args, enum rig_iperf2_test test, struct rig_err *err)
+static int set_test(struct rig_iperf_args *args, enum rig_iperf2_test test, struct rig_err *err)
 {
     if (args->iperf.test != RIG_IPERF2_NORMAL && args->iperf.test != test)
         return rig_err_set(err, -EINVAL,
@@ -219,7 +219,7 @@ static int set_test(struct iperf_args *args, enum rig_iperf2_test test, struct r
     return 0;
 }
 
-static int set_ipv4(struct iperf_args *args, const char *arg, struct rig_err *err)
+static int set_ipv4(struct rig_iperf_args *args, const char *arg, struct rig_err *err)
 {
     args->ipv4_set = true;
     args->stack.no_ipv4 = strcmp(arg, "none") == 0;
@@ -230,7 +230,7 @@ static int set_ipv4(struct iperf_args *args, const char *arg, struct rig_err *er
     return parse_family_prefix(&args->stack.ipv4, arg, 4, err);
 }
 
-static int set_ipv6(struct iperf_args *args, const char *arg, struct rig_err *err)
+static int set_ipv6(struct rig_iperf_args *args, const char *arg, struct rig_err *err)
 {
     args->stack.ipv6 = true;
     if (strcmp(arg, "auto") == 0)
@@ -240,7 +240,7 @@ static int set_ipv6(struct iperf_args *args, const char *arg, struct rig_err *er
 
 /* ---- the options, by what they belong to ---- */
 
-static int set_role(struct iperf_args *args, int id, const char *arg, struct rig_err *err)
+static int set_role(struct rig_iperf_args *args, int id, const char *arg, struct rig_err *err)
 {
     switch (id) {
     case OPT_SERVER:
@@ -268,7 +268,7 @@ static int set_role(struct iperf_args *args, int id, const char *arg, struct rig
     }
 }
 
-static int set_load(struct iperf_args *args, int id, const char *arg, struct rig_err *err)
+static int set_load(struct rig_iperf_args *args, int id, const char *arg, struct rig_err *err)
 {
     struct rig_iperf2_config *iperf = &args->iperf;
     switch (id) {
@@ -305,7 +305,7 @@ static int set_load(struct iperf_args *args, int id, const char *arg, struct rig
     }
 }
 
-static int set_direction(struct iperf_args *args, int id, const char *arg, struct rig_err *err)
+static int set_direction(struct rig_iperf_args *args, int id, const char *arg, struct rig_err *err)
 {
     (void)arg;
     switch (id) {
@@ -322,7 +322,7 @@ static int set_direction(struct iperf_args *args, int id, const char *arg, struc
     }
 }
 
-static int set_socket(struct iperf_args *args, int id, const char *arg, struct rig_err *err)
+static int set_socket(struct rig_iperf_args *args, int id, const char *arg, struct rig_err *err)
 {
     struct rig_net_options *net = &args->iperf.net;
     uint32_t value = 0;
@@ -336,7 +336,7 @@ static int set_socket(struct iperf_args *args, int id, const char *arg, struct r
         net->nodelay = true;
         return 0;
     case OPT_TOS:
-        return iperf_tos_parse(&net->tos, arg, err);
+        return rig_iperf_tos_parse(&net->tos, arg, err);
     case OPT_TTL:
         rc = parse_u32(&value, arg, 1, 255, err);
         net->ttl = (uint8_t)value;
@@ -349,7 +349,7 @@ static int set_socket(struct iperf_args *args, int id, const char *arg, struct r
     }
 }
 
-static int set_output(struct iperf_args *args, int id, const char *arg, struct rig_err *err)
+static int set_output(struct rig_iperf_args *args, int id, const char *arg, struct rig_err *err)
 {
     switch (id) {
     case OPT_ENHANCED:
@@ -360,20 +360,20 @@ static int set_output(struct iperf_args *args, int id, const char *arg, struct r
     case OPT_STYLE:
         if (strcmp(arg, "C") != 0 && strcmp(arg, "c") != 0)
             return rig_err_set(err, -EINVAL, "'%s'; C is the only style", arg);
-        args->style = IPERF_OUTPUT_CSV;
+        args->style = RIG_IPERF_OUTPUT_CSV;
         return 0;
     case OPT_OUTPUT:
         args->output = arg;
         return 0;
     case OPT_JSON:
-        args->style = IPERF_OUTPUT_JSON;
+        args->style = RIG_IPERF_OUTPUT_JSON;
         return 0;
     default:
         return -ENOENT;
     }
 }
 
-static int set_place(struct iperf_args *args, int id, const char *arg, struct rig_err *err)
+static int set_place(struct rig_iperf_args *args, int id, const char *arg, struct rig_err *err)
 {
     if (id == OPT_ON) {
         args->on = strcmp(arg, "kernel") == 0 ? NULL : arg;
@@ -400,7 +400,7 @@ static int set_place(struct iperf_args *args, int id, const char *arg, struct ri
 
 static int set_option(void *ctx, int id, const char *arg, struct rig_err *err)
 {
-    static int (*const sets[])(struct iperf_args * args, int id, const char *arg,
+    static int (*const sets[])(struct rig_iperf_args * args, int id, const char *arg,
                                struct rig_err *err) = {
         set_role, set_load, set_direction, set_socket, set_output, set_place,
     };
@@ -414,7 +414,7 @@ static int set_option(void *ctx, int id, const char *arg, struct rig_err *err)
 
 /* ---- the whole ---- */
 
-static int check_role(const struct iperf_args *args, struct rig_err *err)
+static int check_role(const struct rig_iperf_args *args, struct rig_err *err)
 {
     if (args->server == (args->host != NULL))
         return rig_err_set(err, -EINVAL, "say either -s (server) or -c HOST (client)");
@@ -429,7 +429,7 @@ static int check_role(const struct iperf_args *args, struct rig_err *err)
     return 0;
 }
 
-static int check_place(const struct iperf_args *args, struct rig_err *err)
+static int check_place(const struct rig_iperf_args *args, struct rig_err *err)
 {
     if (!args->on && args->stack_option_seen)
         return rig_err_set(err, -EINVAL,
@@ -442,7 +442,7 @@ static int check_place(const struct iperf_args *args, struct rig_err *err)
     return 0;
 }
 
-static int check_len(const struct iperf_args *args, struct rig_err *err)
+static int check_len(const struct rig_iperf_args *args, struct rig_err *err)
 {
     uint32_t len = args->iperf.len_bytes;
     if (args->iperf.udp && (len < RIG_IPERF2_UDP_LEN_MIN_BYTES || len > 65507))
@@ -454,7 +454,7 @@ static int check_len(const struct iperf_args *args, struct rig_err *err)
     return 0;
 }
 
-static void fill_defaults(struct iperf_args *args)
+static void fill_defaults(struct rig_iperf_args *args)
 {
     struct rig_iperf2_config *iperf = &args->iperf;
     bool v6 = args->ipv6_domain || (args->host && strchr(args->host, ':'));
@@ -470,9 +470,9 @@ static void fill_defaults(struct iperf_args *args)
         args->stack.no_ipv4 = true;
 }
 
-int iperf_args_parse(struct iperf_args *args, int argc, char **argv, struct rig_err *err)
+int rig_iperf_args_parse(struct rig_iperf_args *args, int argc, char **argv, struct rig_err *err)
 {
-    *args = (struct iperf_args){.port = RIG_IPERF2_PORT, .format = 'a'};
+    *args = (struct rig_iperf_args){.port = RIG_IPERF2_PORT, .format = 'a'};
     const struct rig_options_sink sink = {.set = set_option, .ctx = args};
     int first;
     int rc = rig_options_parse(&table, argc, argv, &sink, &first, err);

@@ -7,13 +7,13 @@
 #include "proto/iperf2.h"
 #include "stack/stack.h"
 
-enum iperf_output_style {
-    IPERF_OUTPUT_TEXT,
-    IPERF_OUTPUT_CSV,
-    IPERF_OUTPUT_JSON,
+enum rig_iperf_output_style {
+    RIG_IPERF_OUTPUT_TEXT,
+    RIG_IPERF_OUTPUT_CSV,
+    RIG_IPERF_OUTPUT_JSON,
 };
 
-struct iperf_args {
+struct rig_iperf_args {
     bool server;
     const char *host; /* -c */
     const char *bind; /* -B as written */
@@ -22,7 +22,7 @@ struct iperf_args {
     bool duration_set;
     bool daemon;
     const char *output; /* -o; NULL: stdout */
-    enum iperf_output_style style;
+    enum rig_iperf_output_style style;
     char format;            /* -f */
     const char *on;         /* port to stand on; NULL: the kernel's sockets */
     bool stack_option_seen; /* an option that only means something with --on */
@@ -33,10 +33,11 @@ struct iperf_args {
 };
 
 /* Read the command line. 0, RIG_OPTIONS_HELP, or -EINVAL with a sentence. `args` keeps pointers
- * into argv and the environment. Addresses that need a resolver are left to iperf_resolve. */
-int iperf_args_parse(struct iperf_args *args, int argc, char **argv, struct rig_err *err);
+ * into argv and the environment. Addresses that need a resolver are left to rig_iperf_args_resolve.
+ */
+int rig_iperf_args_parse(struct rig_iperf_args *args, int argc, char **argv, struct rig_err *err);
 
 /* Fill in iperf.peer and iperf.local: host names through the system's resolver. */
-int iperf_args_resolve(struct iperf_args *args, struct rig_err *err);
+int rig_iperf_args_resolve(struct rig_iperf_args *args, struct rig_err *err);
 
 #endif

@@ -43,7 +43,7 @@ static bool has_row(const struct rig_iperf2_report *report)
            report->event == RIG_IPERF2_SERVER_REPORT;
 }
 
-void iperf_csv_report(struct iperf_output *output, const struct rig_iperf2_report *report)
+void rig_iperf_csv_report(struct rig_iperf_output *output, const struct rig_iperf2_report *report)
 {
     if (!has_row(report))
         return;

@@ -32,7 +32,7 @@ static const char *event_name(enum rig_iperf2_event event)
     return "error";
 }
 
-static void begin(struct rig_json *json, char *buf, const struct iperf_output *output,
+static void begin(struct rig_json *json, char *buf, const struct rig_iperf_output *output,
                   const char *event)
 {
     rig_json_begin(json, buf, LINE_BYTES);
@@ -42,7 +42,7 @@ static void begin(struct rig_json *json, char *buf, const struct iperf_output *o
     rig_json_f64(json, "t_s", (double)(rig_clock_ns() - output->start_ns) / 1e9, 6);
 }
 
-static void finish(struct rig_json *json, const struct iperf_output *output)
+static void finish(struct rig_json *json, const struct rig_iperf_output *output)
 {
     const char *line = rig_json_end(json);
     if (line)
@@ -62,7 +62,7 @@ static void put_endpoint(struct rig_json *json, const char *key,
     rig_json_str(json, key, text);
 }
 
-static void put_flow(struct rig_json *json, const struct iperf_output *output,
+static void put_flow(struct rig_json *json, const struct rig_iperf_output *output,
                      const struct rig_iperf2_report *report)
 {
     rig_json_str(json, "proto", report->udp ? "udp" : "tcp");
@@ -147,7 +147,7 @@ static void put_figures(struct rig_json *json, const struct rig_iperf2_report *r
     put_delay(json, "pacing_late_us", &report->pacing_late_ns, 1e-3);
 }
 
-void iperf_json_report(struct iperf_output *output, const struct rig_iperf2_report *report)
+void rig_iperf_json_report(struct rig_iperf_output *output, const struct rig_iperf2_report *report)
 {
     char buf[LINE_BYTES];
     struct rig_json json;
@@ -161,7 +161,7 @@ void iperf_json_report(struct iperf_output *output, const struct rig_iperf2_repo
     finish(&json, output);
 }
 
-void iperf_json_error(struct iperf_output *output, const char *sentence)
+void rig_iperf_json_error(struct rig_iperf_output *output, const char *sentence)
 {
     char buf[LINE_BYTES];
     struct rig_json json;
@@ -170,7 +170,7 @@ void iperf_json_error(struct iperf_output *output, const char *sentence)
     finish(&json, output);
 }
 
-void iperf_json_ready(struct iperf_output *output, const struct rig_stack *stack)
+void rig_iperf_json_ready(struct rig_iperf_output *output, const struct rig_stack *stack)
 {
     char buf[LINE_BYTES];
     char text[RIG_ADDR_TEXT_MAX];

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "cli/iperf_output.h"
 
-void iperf_output_init(struct iperf_output *output, FILE *stream, const struct iperf_args *args)
+void rig_iperf_output_init(struct rig_iperf_output *output, FILE *stream,
+                           const struct rig_iperf_args *args)
 {
-    *output = (struct iperf_output){
+    *output = (struct rig_iperf_output){
         .stream = stream,
         .args = args,
         .start_ns = rig_clock_ns(),
@@ -19,37 +20,38 @@ static void say(const struct rig_iperf2_report *report)
         fprintf(stderr, "netrig iperf: warning: %s\n", report->text);
 }
 
-void iperf_output_report(struct iperf_output *output, const struct rig_iperf2_report *report)
+void rig_iperf_output_report(struct rig_iperf_output *output,
+                             const struct rig_iperf2_report *report)
 {
     fflush(output->stream);
     say(report);
     switch (output->args->style) {
-    case IPERF_OUTPUT_TEXT:
-        iperf_text_report(output, report);
+    case RIG_IPERF_OUTPUT_TEXT:
+        rig_iperf_text_report(output, report);
         break;
-    case IPERF_OUTPUT_CSV:
-        iperf_csv_report(output, report);
+    case RIG_IPERF_OUTPUT_CSV:
+        rig_iperf_csv_report(output, report);
         break;
-    case IPERF_OUTPUT_JSON:
-        iperf_json_report(output, report);
+    case RIG_IPERF_OUTPUT_JSON:
+        rig_iperf_json_report(output, report);
         break;
     }
     fflush(output->stream);
 }
 
-void iperf_output_error(struct iperf_output *output, const char *sentence)
+void rig_iperf_output_error(struct rig_iperf_output *output, const char *sentence)
 {
-    if (output->args->style == IPERF_OUTPUT_JSON)
-        iperf_json_error(output, sentence);
+    if (output->args->style == RIG_IPERF_OUTPUT_JSON)
+        rig_iperf_json_error(output, sentence);
     fflush(output->stream);
 }
 
-void iperf_output_ready(struct iperf_output *output, const struct rig_stack *stack)
+void rig_iperf_output_ready(struct rig_iperf_output *output, const struct rig_stack *stack)
 {
     char text[RIG_ADDR_TEXT_MAX];
-    if (output->args->style == IPERF_OUTPUT_JSON)
-        iperf_json_ready(output, stack);
-    if (output->args->style != IPERF_OUTPUT_TEXT)
+    if (output->args->style == RIG_IPERF_OUTPUT_JSON)
+        rig_iperf_json_ready(output, stack);
+    if (output->args->style != RIG_IPERF_OUTPUT_TEXT)
         return;
     for (uint8_t family = 4; family <= 6; family = (uint8_t)(family + 2)) {
         struct rig_addr addr = rig_stack_addr(stack, family, NULL);

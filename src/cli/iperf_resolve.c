@@ -54,7 +54,7 @@ static int parse_port(uint16_t *port, const char *text, struct rig_err *err)
     return rc;
 }
 
-static int cut_device(struct iperf_args *args, char *text, struct rig_err *err)
+static int cut_device(struct rig_iperf_args *args, char *text, struct rig_err *err)
 {
     char *device = strchr(text, '%');
     if (!device)
@@ -68,7 +68,7 @@ static int cut_device(struct iperf_args *args, char *text, struct rig_err *err)
 }
 
 /* "[ADDR]", "[ADDR]:PORT", "ADDR:PORT" (IPv4) or "ADDR": leaves the address in `text`. */
-static int cut_port(struct iperf_args *args, char *text, struct rig_err *err)
+static int cut_port(struct rig_iperf_args *args, char *text, struct rig_err *err)
 {
     char *port = NULL;
     if (text[0] == '[') {
@@ -86,7 +86,7 @@ static int cut_port(struct iperf_args *args, char *text, struct rig_err *err)
     return port ? parse_port(&args->iperf.local.port, port, err) : 0;
 }
 
-static int resolve_bind(struct iperf_args *args, struct rig_err *err)
+static int resolve_bind(struct rig_iperf_args *args, struct rig_err *err)
 {
     char text[256];
     if (strlen(args->bind) >= sizeof(text))
@@ -100,7 +100,7 @@ static int resolve_bind(struct iperf_args *args, struct rig_err *err)
     return rc;
 }
 
-int iperf_args_resolve(struct iperf_args *args, struct rig_err *err)
+int rig_iperf_args_resolve(struct rig_iperf_args *args, struct rig_err *err)
 {
     struct rig_iperf2_config *iperf = &args->iperf;
     int rc = 0;

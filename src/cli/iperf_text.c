@@ -22,7 +22,7 @@ static const char head_udp_rx_e[] =
     "[ ID] Interval            Transfer     Bandwidth        Jitter   Lost/Total "
     " Latency avg/min/max/stdev PPS\n";
 
-static const char *header_for(const struct iperf_output *output,
+static const char *header_for(const struct rig_iperf_output *output,
                               const struct rig_iperf2_report *report)
 {
     bool enhanced = output->args->iperf.enhanced;
@@ -35,7 +35,7 @@ static const char *header_for(const struct iperf_output *output,
     return report->is_sender ? head_tcp_tx_e : head_tcp_rx_e;
 }
 
-static void print_header(struct iperf_output *output, const struct rig_iperf2_report *report)
+static void print_header(struct rig_iperf_output *output, const struct rig_iperf2_report *report)
 {
     const char *header = header_for(output, report);
     if (output->header != header)
@@ -60,7 +60,7 @@ static double seconds_of(const struct rig_iperf2_report *report)
     return (double)(report->end_ns - report->start_ns) / 1e9;
 }
 
-static void print_rate(struct iperf_output *output, const struct rig_iperf2_report *report)
+static void print_rate(struct rig_iperf_output *output, const struct rig_iperf2_report *report)
 {
     char transfer[32];
     char rate[32];
@@ -142,7 +142,7 @@ static void print_enhanced(FILE *stream, const struct rig_iperf2_report *report)
                 (unsigned long long)report->counts.op_errors, arrived_pps(report));
 }
 
-static void print_line(struct iperf_output *output, const struct rig_iperf2_report *report)
+static void print_line(struct rig_iperf_output *output, const struct rig_iperf2_report *report)
 {
     FILE *stream = output->stream;
     print_header(output, report);
@@ -179,7 +179,7 @@ static void print_strays(FILE *stream, const struct rig_iperf2_report *report)
     }
 }
 
-static void print_result(struct iperf_output *output, const struct rig_iperf2_report *report)
+static void print_result(struct rig_iperf_output *output, const struct rig_iperf2_report *report)
 {
     print_line(output, report);
     if (report->udp && report->is_sender) {
@@ -190,7 +190,7 @@ static void print_result(struct iperf_output *output, const struct rig_iperf2_re
     print_strays(output->stream, report);
 }
 
-static void print_connected(struct iperf_output *output, const struct rig_iperf2_report *report)
+static void print_connected(struct rig_iperf_output *output, const struct rig_iperf2_report *report)
 {
     char local[RIG_ADDR_TEXT_MAX];
     char peer[RIG_ADDR_TEXT_MAX];
@@ -201,7 +201,7 @@ static void print_connected(struct iperf_output *output, const struct rig_iperf2
             report->full_duplex ? " (full-duplex)" : "");
 }
 
-static void print_window(struct iperf_output *output, uint32_t window_bytes)
+static void print_window(struct rig_iperf_output *output, uint32_t window_bytes)
 {
     char text[32];
     const struct rig_iperf2_config *iperf = &output->args->iperf;
@@ -212,7 +212,7 @@ static void print_window(struct iperf_output *output, uint32_t window_bytes)
             iperf->net.window_bytes ? "" : " (default)");
 }
 
-static void print_listening(struct iperf_output *output, const struct rig_iperf2_report *report)
+static void print_listening(struct rig_iperf_output *output, const struct rig_iperf2_report *report)
 {
     fputs(rule, output->stream);
     fprintf(output->stream, "Server listening on %s port %u\n", report->udp ? "UDP" : "TCP",
@@ -221,7 +221,8 @@ static void print_listening(struct iperf_output *output, const struct rig_iperf2
     fputs(rule, output->stream);
 }
 
-static void print_connecting(struct iperf_output *output, const struct rig_iperf2_report *report)
+static void print_connecting(struct rig_iperf_output *output,
+                             const struct rig_iperf2_report *report)
 {
     char peer[RIG_ADDR_TEXT_MAX];
     const struct rig_iperf2_config *iperf = &output->args->iperf;
@@ -236,7 +237,7 @@ static void print_connecting(struct iperf_output *output, const struct rig_iperf
     fputs(rule, output->stream);
 }
 
-void iperf_text_report(struct iperf_output *output, const struct rig_iperf2_report *report)
+void rig_iperf_text_report(struct rig_iperf_output *output, const struct rig_iperf2_report *report)
 {
     switch (report->event) {
     case RIG_IPERF2_LISTENING:

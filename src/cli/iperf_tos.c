@@ -19,7 +19,7 @@ static const struct {
     {"throughput", 0x08}, {"reliability", 0x04},
 };
 
-int iperf_tos_parse(uint8_t *tos, const char *text, struct rig_err *err)
+int rig_iperf_tos_parse(uint8_t *tos, const char *text, struct rig_err *err)
 {
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (strcasecmp(text, names[i].name) == 0) {
