@@ -30,7 +30,7 @@ static int resolve(struct rig_addr *out, const char *name, bool v6, struct rig_e
     hints.ai_family = v6 ? AF_INET6 : AF_UNSPEC;
     struct addrinfo *list = NULL;
     int rc = getaddrinfo(name, NULL, &hints, &list);
-    if (rc != 0)
+    if (rc != 0 || !list)
         return rig_err_set(err, -EHOSTUNREACH, "no %saddress of '%s': %s", v6 ? "IPv6 " : "", name,
                            gai_strerror(rc));
     const struct addrinfo *chosen = list;
