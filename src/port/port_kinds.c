@@ -6,6 +6,7 @@
 static const struct rig_port_kind kinds[] = {
     {"tap:NAME", "a Linux tap interface that exists; @offload=on|off, @uso=on|off"},
     {"packet:IF", "an Ethernet interface through AF_PACKET rings; @offload=on|off, @uso=on|off"},
+    {"pcap:FILE", "reads a capture, or with @write makes one; @write, @mtu=BYTES"},
     {"pair:NAME/0|1", "an end of a wire inside this process; @offload=on|off, @mtu=BYTES"},
     {"null", "takes everything, gives nothing; @offload=on|off, @mtu=BYTES"},
 };

@@ -12,10 +12,8 @@ struct backend {
 };
 
 static const struct backend backends[] = {
-    {"tap", rig_port_tap_open},
-    {"packet", rig_port_packet_open},
-    {"pair", rig_port_pair_open},
-    {"null", rig_port_null_open},
+    {"tap", rig_port_tap_open},   {"packet", rig_port_packet_open}, {"pcap", rig_port_pcap_open},
+    {"pair", rig_port_pair_open}, {"null", rig_port_null_open},
 };
 
 int rig_port_open(struct rig_port **port, const char *text, struct rig_err *err)
