@@ -17,7 +17,7 @@
 #include "net/net.h"
 #include "proto/iperf2_wire.h"
 
-#define RIG_IPERF2_UDP_RATE_BPS      (1024u * 1024u) /* without -b, as iperf 2.1 */
+#define RIG_IPERF2_UDP_RATE_BPS      1048576ull /* without -b, as iperf 2.1 */
 #define RIG_IPERF2_TCP_LEN_BYTES     (128u * 1024u)
 #define RIG_IPERF2_UDP4_LEN_BYTES    1470u
 #define RIG_IPERF2_UDP6_LEN_BYTES    1450u
