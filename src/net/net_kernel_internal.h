@@ -95,9 +95,9 @@ struct rig_stream *rig_net_kernel_stream_adopt(struct rig_net_kernel *net, int f
 void rig_net_kernel_udp_rewatch(struct rig_net_kernel_udp *udp);
 /* There is room: call `writable` of every sender that waits. */
 void rig_net_kernel_udp_wake(struct rig_net_kernel_udp *udp);
-int rig_net_kernel_udp_send(struct rig_udp *udp, const struct rig_endpoint *peer,
+int rig_net_kernel_udp_send(struct rig_udp *base, const struct rig_endpoint *peer,
                             const struct rig_addr *local, const void *data, uint32_t len_bytes);
-int rig_net_kernel_sender_open(struct rig_udp_sender **sender, struct rig_udp *udp,
+int rig_net_kernel_sender_open(struct rig_udp_sender **sender, struct rig_udp *base,
                                const struct rig_udp_sender_spec *spec, void (*writable)(void *ctx),
                                void *ctx, struct rig_err *err);
 /* Free what the UDP half keeps in the net. */

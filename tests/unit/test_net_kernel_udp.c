@@ -351,8 +351,13 @@ static void datagrams_without_room_are_counted(void **state)
 {
     struct rig *rig = *state;
     struct ear server = {0}, client = {0};
-    open_pair(&server, &client, rig, "127.0.0.1");
-    struct rig_udp_sender *sender = open_sender(&client, rig_udp_local(server.udp), 1000, true);
+    struct rig_net_options options = {.window_bytes = 100000};
+    struct rig_endpoint there = at("127.0.0.1", 0);
+    assert_int_equal(
+        rig_udp_open(&server.udp, rig->net, &there, NULL, &options, &events, &server, NULL), 0);
+    there = rig_udp_local(server.udp);
+    open_ear(&client, rig, (struct rig_endpoint){.port = 0}, &there);
+    struct rig_udp_sender *sender = open_sender(&client, there, 1000, true);
     uint64_t sent = 0;
     for (int i = 0; i < 20; i++)
         sent += (uint64_t)send_numbered(sender, (uint32_t)sent, 100);
@@ -362,6 +367,19 @@ static void datagrams_without_room_are_counted(void **state)
     assert_int_equal(server.datagrams + rig_udp_rx_dropped(server.udp), sent);
     rig_udp_sender_close(sender);
     close_pair(&server, &client);
+}
+
+static void without_a_window_a_receiver_has_room_for_a_late_reader(void **state)
+{
+    struct ear ear = {0};
+    open_ear(&ear, *state, at("127.0.0.1", 0), NULL);
+    FILE *file = fopen("/proc/sys/net/core/rmem_max", "re");
+    unsigned most = 0;
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%u", &most), 1);
+    fclose(file);
+    assert_true(rig_udp_window(ear.udp, false) >= (most < 4u << 20 ? most : 4u << 20));
+    rig_udp_close(ear.udp);
 }
 
 static void a_socket_may_be_closed_by_what_it_receives(void **state)
@@ -441,6 +459,7 @@ int main(void)
         TEST(a_group_is_joined_by_listening_on_it),
         TEST(a_port_where_nobody_listens_is_told),
         TEST(datagrams_without_room_are_counted),
+        TEST(without_a_window_a_receiver_has_room_for_a_late_reader),
         TEST(a_socket_may_be_closed_by_what_it_receives),
         TEST(a_full_socket_takes_less_and_nothing_is_lost_or_doubled),
     };
