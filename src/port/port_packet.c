@@ -22,7 +22,6 @@
  *
  *   slot: | tpacket2_hdr, sockaddr_ll | ... | virtio_net_hdr 10 | frame
  *                                           tp_mac points here -^
- * PACKET_RESERVE of 6 puts the frame where IP's header is aligned.
  *
  * The loop takes the descriptor as a mere wake-up and asks rx_ready, which looks at the ring
  * without a system call and knows of frames that wait elsewhere.
@@ -50,7 +49,6 @@
 #define TX_BLOCKS        1u
 #define TX_BUFS          64u
 #define SLOT_EXTRA_BYTES 128u /* header, address, virtio-net header, alignment, VLAN tags */
-#define RESERVE_BYTES    6
 #define QUEUE_BYTES      (32 << 20)
 #define QUEUE_MIN_BYTES  (2 << 20) /* below, a burst of super-frames would be cut short */
 #define CHECK_EVERY_NS   (10 * RIG_NS_PER_MS)
@@ -165,7 +163,6 @@ static int set_options(struct port_packet *packet, struct rig_err *err)
     } options[] = {
         {PACKET_VERSION, TPACKET_V2, "PACKET_VERSION 2"},
         {PACKET_VNET_HDR, 1, "PACKET_VNET_HDR"},
-        {PACKET_RESERVE, RESERVE_BYTES, "PACKET_RESERVE"},
         {PACKET_COPY_THRESH, 1, "PACKET_COPY_THRESH"},
         {PACKET_LOSS, 1, "PACKET_LOSS"}, /* a frame it cannot send does not stop the ring */
         {PACKET_IGNORE_OUTGOING, 1, "PACKET_IGNORE_OUTGOING (Linux 4.20)"},

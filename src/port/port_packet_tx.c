@@ -2,6 +2,7 @@
 /* The sending half of port_packet.c; see there. */
 #include "port/port_packet_internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -81,10 +82,10 @@ static void copy_segs(uint8_t *out, const struct rig_frame *frame)
 
 static void put_in_slot(struct packet_ring *ring, const struct rig_frame *frame)
 {
+    assert(frame->len_bytes <= ring->slot_bytes - DATA_OFFSET - HDR_BYTES); /* it is for the MTU */
     struct tpacket2_hdr *hdr = packet_hdr(ring, ring->head);
     uint8_t *data = (uint8_t *)hdr + DATA_OFFSET;
-    struct rig_offload offload = frame->offload;
-    rig_virtio_net_hdr_write(data, &offload);
+    rig_virtio_net_hdr_write(data, &frame->offload);
     uint16_t hdr_len = (uint16_t)frame->len_bytes; /* copy all, reference nothing */
     memcpy(data + 2, &hdr_len, sizeof(hdr_len));
     copy_segs(data + HDR_BYTES, frame);
@@ -123,12 +124,6 @@ static bool may_leave(struct port_packet *packet, const struct rig_frame *frame)
     return false;
 }
 
-static bool fits_slot(const struct packet_ring *ring, const struct rig_frame *frame)
-{
-    return frame->offload.gso_type == RIG_GSO_NONE &&
-           frame->len_bytes <= ring->slot_bytes - DATA_OFFSET - HDR_BYTES;
-}
-
 uint32_t rig_port_packet_tx_commit(struct rig_port *port, uint32_t n)
 {
     struct port_packet *packet = (struct port_packet *)port;
@@ -138,7 +133,7 @@ uint32_t rig_port_packet_tx_commit(struct rig_port *port, uint32_t n)
         struct rig_port_buf *buf = &packet->tx_pool.bufs[i];
         if (!may_leave(packet, &buf->frame))
             continue;
-        if (fits_slot(&packet->tx, &buf->frame)) {
+        if (buf->frame.offload.gso_type == RIG_GSO_NONE) {
             put_in_slot(&packet->tx, &buf->frame);
             continue;
         }

@@ -55,4 +55,31 @@ static inline void far_sends(struct world *w, uint32_t len_bytes, uint8_t seed)
     assert_int_equal(send(w->raw, buf, HDR + len_bytes, 0), HDR + len_bytes);
 }
 
+enum { SUPER_BYTES = 54 + 40 * 1448 };
+
+static const struct rig_offload super_offload = {.gso_type = RIG_GSO_TCPV4,
+                                                 .needs_csum = true,
+                                                 .gso_size_bytes = 1448,
+                                                 .hdr_len_bytes = 54,
+                                                 .csum_start_bytes = 34,
+                                                 .csum_offset_bytes = 16};
+
+static inline uint32_t send_super(struct rig_port *port)
+{
+    struct rig_frame *frame;
+    assert_int_equal(rig_port_tx_reserve(port, &frame, 1), 1);
+    netns_fill_tcp4(frame->seg[0].base, SUPER_BYTES);
+    frame->seg[0].len_bytes = frame->len_bytes = SUPER_BYTES;
+    frame->offload = super_offload;
+    return rig_port_tx_commit(port, 1);
+}
+
+static inline void far_sends_super(struct world *w)
+{
+    static uint8_t buf[HDR + SUPER_BYTES];
+    rig_virtio_net_hdr_write(buf, &super_offload);
+    netns_fill_tcp4(buf + HDR, SUPER_BYTES);
+    assert_int_equal(send(w->raw, buf, sizeof(buf), 0), sizeof(buf));
+}
+
 #endif

@@ -395,6 +395,17 @@ static void a_descriptor_of_a_polled_port_only_wakes(void **state)
     assert_true(cpu_ms() - start_ms < 10);
 }
 
+static void a_wake_up_without_a_frame_calls_nobody(void **state)
+{
+    struct world *w = *state;
+    struct fake_port fake = {.port.ops = &polled_ops, .fd = w->fd_a};
+    w->port = &fake.port;
+    rig_loop_add_port(w->loop, &w->a, &fake.port, peek_one, w, NULL);
+    raise_fd(w->fd_a);
+    run_for(w, 5 * RIG_NS_PER_MS);
+    assert_int_equal(w->calls, 0);
+}
+
 static void count_hup(void *ctx, uint32_t events)
 {
     struct world *w = ctx;
@@ -470,6 +481,7 @@ int main(void)
         LOOP_TEST(a_polled_port_can_be_muted),
         LOOP_TEST(a_callback_may_remove_all_polled_ports),
         LOOP_TEST(a_descriptor_of_a_polled_port_only_wakes),
+        LOOP_TEST(a_wake_up_without_a_frame_calls_nobody),
         LOOP_TEST(a_port_that_is_useless_is_told_once),
         LOOP_TEST(an_idle_loop_uses_no_cpu),
         LOOP_TEST(stop_before_run_takes_effect_and_is_used_up),

@@ -222,8 +222,8 @@ static void an_end_that_closes_gives_all_buffers_back(void **state)
 static void wires_of_different_names_are_apart(void **state)
 {
     (void)state;
-    struct ends e = open_ends();
     struct rig_port *other = open_port("pair:t2/1");
+    struct ends e = open_ends();
     struct rig_frame *frame;
     send_frame(e.a, 60, 1);
     assert_int_equal(rig_port_rx_peek(other, &frame, 1), 0);
