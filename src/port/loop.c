@@ -55,21 +55,21 @@ struct rig_loop {
     struct epoll_event events[EVENTS_MAX]; /* of this turn; data.ptr NULL: struck off */
 };
 
-int rig_loop_new(struct rig_loop **out, struct rig_err *err)
+int rig_loop_new(struct rig_loop **loop, struct rig_err *err)
 {
-    struct rig_loop *loop = calloc(1, sizeof(*loop));
-    if (!loop)
+    struct rig_loop *made = calloc(1, sizeof(*made));
+    if (!made)
         return rig_err_set(err, -ENOMEM, "no memory for the main loop");
-    loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (loop->epoll_fd < 0) {
+    made->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (made->epoll_fd < 0) {
         int code = -errno;
-        free(loop);
+        free(made);
         return rig_err_set(err, code, "cannot make an epoll: %s", strerror(-code));
     }
     prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS, 0, 0, 0);
-    rig_timer_heap_init(&loop->timers);
-    loop->now_ns = rig_clock_ns();
-    *out = loop;
+    rig_timer_heap_init(&made->timers);
+    made->now_ns = rig_clock_ns();
+    *loop = made;
     return 0;
 }
 

@@ -51,11 +51,11 @@ struct rig_port_counters {
     uint64_t tx_drop_too_long; /* longer than the device's MTU allows, and no super-frame */
     uint64_t rx_frames;
     uint64_t rx_bytes;
-    uint64_t rx_drop_offload;  /* offload fields that lie */
+    uint64_t rx_drop_offload; /* offload fields that lie */
     uint64_t rx_drop_truncated;
-    uint64_t rx_drop_kernel;   /* the kernel's ring was full (as the kernel counts it) */
-    uint64_t tx_batches;       /* commits with at least one frame */
-    uint64_t rx_batches;       /* peeks that showed at least one frame */
+    uint64_t rx_drop_kernel; /* the kernel's ring was full (as the kernel counts it) */
+    uint64_t tx_batches;     /* commits with at least one frame */
+    uint64_t rx_batches;     /* peeks that showed at least one frame */
     uint64_t syscalls;
 };
 
@@ -97,7 +97,7 @@ struct rig_port {
  * -EACCES: no privilege (the sentence says what gives it); -EBUSY: in use. The port is closed by
  * rig_port_close.
  */
-int rig_port_open(struct rig_port **port, const char *name, struct rig_err *err);
+int rig_port_open(struct rig_port **port, const char *text, struct rig_err *err);
 void rig_port_close(struct rig_port *port); /* NULL is allowed */
 
 /* Lend up to n frames; returns how many, 0 when the device is full. */

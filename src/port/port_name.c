@@ -21,7 +21,7 @@ static const char *quoted(struct quote *quote, const char *text)
     size_t n = 0;
     for (; text[n] != '\0' && n < QUOTE_MAX; n++)
         quote->text[n] = (char)(text[n] >= ' ' && text[n] <= '~' ? text[n] : '?');
-    strcpy(quote->text + n, text[n] == '\0' ? "" : "...");
+    memcpy(quote->text + n, text[n] == '\0' ? "\0\0\0" : "...", 4);
     return quote->text;
 }
 

@@ -36,7 +36,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <net/ethernet.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -315,9 +314,11 @@ static int set_up(struct port_packet *packet, const char *interface, struct rig_
 static bool kernel_has_uso(void)
 {
     struct utsname name;
-    unsigned major, minor;
-    if (uname(&name) < 0 || sscanf(name.release, "%u.%u", &major, &minor) != 2)
+    if (uname(&name) < 0)
         return false;
+    char *dot;
+    unsigned long major = strtoul(name.release, &dot, 10);
+    unsigned long minor = *dot == '.' ? strtoul(dot + 1, NULL, 10) : 0;
     return major > 6 || (major == 6 && minor >= 2);
 }
 

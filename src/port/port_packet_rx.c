@@ -52,7 +52,7 @@ static void restore_vlan_tag(struct rig_frame *frame, const struct tpacket2_hdr 
 {
     if (!(hdr->tp_status & TP_STATUS_VLAN_VALID) || frame->len_bytes < MACS_BYTES)
         return;
-    uint16_t type = hdr->tp_status & TP_STATUS_VLAN_TPID_VALID ? hdr->tp_vlan_tpid : 0x8100;
+    uint16_t type = (hdr->tp_status & TP_STATUS_VLAN_TPID_VALID) ? hdr->tp_vlan_tpid : 0x8100;
     uint8_t *base = frame->seg[0].base - VLAN_TAG_BYTES; /* where the virtio-net header was */
     memmove(base, frame->seg[0].base, MACS_BYTES);
     base[12] = (uint8_t)(type >> 8);
@@ -122,8 +122,8 @@ static bool make_plain(struct port_packet *packet, struct rig_port_buf *buf)
 static bool read_slot(struct port_packet *packet, struct rig_port_buf *buf,
                       const struct tpacket2_hdr *hdr)
 {
-    bool whole = hdr->tp_status & TP_STATUS_COPY ? read_from_queue(packet, buf)
-                                                 : copy_from_slot(packet, buf, hdr);
+    bool whole = (hdr->tp_status & TP_STATUS_COPY) ? read_from_queue(packet, buf)
+                                                   : copy_from_slot(packet, buf, hdr);
     if (!whole)
         return false;
     if (!rig_virtio_net_hdr_read(&buf->frame, buf->data - HDR_BYTES)) {

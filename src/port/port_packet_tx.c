@@ -99,11 +99,11 @@ static uint32_t send_super(struct port_packet *packet, struct rig_port_buf *buf)
     const struct rig_frame *frame = &buf->frame;
     uint8_t hdr[HDR_BYTES];
     struct iovec iov[1 + RIG_FRAME_SEGS_MAX] = {{.iov_base = hdr, .iov_len = sizeof(hdr)}};
-    struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 1 + frame->n_segs};
     rig_virtio_net_hdr_write(hdr, &frame->offload);
     for (uint32_t i = 0; i < frame->n_segs; i++)
         iov[1 + i] =
             (struct iovec){.iov_base = frame->seg[i].base, .iov_len = frame->seg[i].len_bytes};
+    const struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 1 + frame->n_segs};
     packet->port.counters.syscalls++;
     if (sendmsg(packet->super_fd, &msg, MSG_DONTWAIT) < 0) {
         count_loss(packet, 1, errno);

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LINE_BYTES 64u
+#define LINE_BYTES    64u
+#define STAGGER_BYTES ((size_t)5 * LINE_BYTES) /* odd, so that 64 buffers have 64 places */
 
 /*
  * Buffers that all start at one page offset fight for the same cache sets: short frames in 64
@@ -16,7 +17,7 @@ static size_t buf_stride(uint32_t headroom_bytes)
 {
     size_t bytes = headroom_bytes + RIG_PORT_BUF_ROOM_BYTES;
     size_t pages = (bytes + 4095u) / 4096u;
-    return pages * 4096u + 5u * LINE_BYTES;
+    return pages * 4096u + STAGGER_BYTES;
 }
 
 /* The headroom ends so that IP headers behind 14 bytes of Ethernet are aligned to 4. */
