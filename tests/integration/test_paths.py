@@ -77,6 +77,18 @@ def test_an_own_stack_shows_what_a_stock_server_counted(world, netrig, stock, ki
     check_harm(world, box, Netrig.server_reports(client)[0], "stock")
 
 
+def test_an_own_stack_with_all_its_offloads_loses_nothing_on_a_clean_wire(world, netrig, kind):
+    far = world.ns("far")
+    place = world.place(kind, far, "t0", "10.1.0.2/24")
+    server = Netrig(netrig).server(world, far, udp=True)
+    end = Netrig(netrig, place, "--ipv4", "10.1.0.1/24")
+    client = end.client(world, None, "10.1.0.2", "-u", "-b", "100m", "-l", "200", "-t", "1.2")
+    flow = until_flows(Netrig, server, 1)[0]
+    sent = end.flows(client)[0]
+    assert (flow.lost, flow.out_of_order, flow.duplicated) == (0, 0, 0), client.story()
+    assert flow.bytes == pytest.approx(sent.bytes, rel=0.001), client.story() + server.story()
+
+
 @pytest.mark.parametrize("client_is", ["netrig", "stock"])
 def test_a_test_ends_well_though_its_last_datagrams_and_reports_are_lost(world, netrig, stock,
                                                                          client_is):

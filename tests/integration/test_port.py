@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """An endpoint with its own stack is a host on the network: it answers ping, gets an address by DHCP
-and SLAAC, finds its neighbours, and talks to another of its kind over a bridge."""
+and SLAAC, finds its neighbours, and talks to another of its kind over a bridge. (A link that has just come up may
+cost a neighbour's first answer, for a second: hence tests of more than one.)"""
 import re
 import time
 
@@ -66,7 +67,7 @@ def test_two_own_stacks_on_one_bridge_measure_each_other(world, netrig, kind):
     server_end = Netrig(netrig, places[0], "--ipv4", "10.2.0.2/24")
     client_end = Netrig(netrig, places[1], "--ipv4", "10.2.0.3/24")
     server = server_end.server(world, None, udp=True)
-    client = client_end.client(world, None, "10.2.0.2", "-u", "-b", "50m", "-t", "0.5")
+    client = client_end.client(world, None, "10.2.0.2", "-u", "-b", "50m", "-t", "1.5")
     flow = until_flows(server_end, server, 1)[0]
     report = client_end.server_reports(client)[0]
     assert (flow.lost, flow.out_of_order, flow.duplicated) == (0, 0, 0), server.story()
@@ -81,7 +82,7 @@ def test_a_stack_with_a_static_neighbour_asks_nobody(world, netrig, stock, kind)
     Stock(stock).server(world, far, udp=True)
     capture = world.capture(far, "t0")
     end = Netrig(netrig, place, "--ipv4", "10.2.0.2/24", "--arp", f"{far.mac('t0')}/10.2.0.1")
-    end.client(world, None, "10.2.0.1", "-u", "-b", "1m", "-t", "0.2")
+    end.client(world, None, "10.2.0.1", "-u", "-b", "1m", "-t", "1.2")
     capture.stop()
     asked = capture.count("arp.opcode == 1 && arp.dst.proto_ipv4 == 10.2.0.1")
     assert asked == 0 and capture.count("udp.dstport == 5001") > 10
@@ -97,7 +98,7 @@ def test_a_gateway_leads_to_another_network(world, netrig, stock, kind):
     router.run(["sysctl", "-qw", "net.ipv4.ip_forward=1"])
     Stock(stock).server(world, beyond, udp=True)
     end = Netrig(netrig, place, "--ipv4", "10.2.0.2/24", "--ipv4-gateway", "10.2.0.1")
-    client = end.client(world, None, "10.3.0.2", "-u", "-b", "5m", "-t", "0.3")
+    client = end.client(world, None, "10.3.0.2", "-u", "-b", "5m", "-t", "1.2")
     assert Netrig.server_reports(client)[0].lost == 0, client.story()
 
 
@@ -107,7 +108,7 @@ def test_the_mac_that_was_asked_for_is_on_the_wire(world, netrig, stock, kind):
     Stock(stock).server(world, far, udp=True)
     capture = world.capture(far, "t0")
     end = Netrig(netrig, place, "--ipv4", "10.2.0.2/24", "--mac", "02:00:00:00:00:77")
-    end.client(world, None, "10.2.0.1", "-u", "-b", "1m", "-t", "0.2")
+    end.client(world, None, "10.2.0.1", "-u", "-b", "1m", "-t", "1.2")
     capture.stop()
     assert set(capture.tshark("udp.dstport == 5001", "eth.src")) == {"02:00:00:00:00:77"}
 

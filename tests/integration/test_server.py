@@ -20,10 +20,11 @@ LIMIT_BYTES = 64 << 20
 
 @pytest.fixture
 def plain_netrig(netrig):
-    """The program without sanitizers, whose shadow memory would drown what is measured."""
+    """The program without sanitizers, whose shadow memory would drown what is measured
+    (NETRIG_PLAIN, or build/netrig)."""
     if not is_sanitized(netrig):
         return netrig
-    plain = str(CHECKOUT / "build" / "netrig")
+    plain = os.environ.get("NETRIG_PLAIN") or str(CHECKOUT / "build" / "netrig")
     if not os.access(plain, os.X_OK) or is_sanitized(plain):
         pytest.skip(f"NO PLAIN BUILD: memory is not measured under ASan, and {plain} is missing")
     return plain

@@ -33,7 +33,7 @@ def check_datagrams(sent_by, client, received_by, server, n_flows=1):
     assert abs(report[0].total - received.total) <= 1, story
     assert report[0].lost == received.lost and received.lost >= 0, story
     # this wire loses nothing; a receiver that is not let run for 20 ms may
-    assert received.lost < 0.03 * received.total, story
+    assert received.lost < 0.1 * received.total, story
     assert report[0].out_of_order == received.out_of_order == 0, story
     size = round(sent.bytes / max(1, received.total))
     assert abs(received.bytes - (received.total - received.lost) * size) <= 4 * size, story

@@ -50,7 +50,7 @@ def test_an_own_stack_without_offloads_is_right_on_the_wire(world, netrig, kind,
     capture = world.capture(far, "t0")
     place.port += "@offload=off"
     end = Netrig(netrig, place, "--ipv4", "10.2.0.2/24", "--ipv6", "fd00:2::2/64")
-    end.client(world, None, {4: "10.2.0.1", 6: "fd00:2::1"}[family], "-u", "-t", "0.3", "-b", "4m",
+    end.client(world, None, {4: "10.2.0.1", 6: "fd00:2::1"}[family], "-u", "-t", "1.2", "-b", "4m",
                "-l", size)
     flow = until_flows(Netrig, server, 1)[0]
     # what the far kernel sends back (the report) may leave its sum to the hardware
@@ -65,7 +65,7 @@ def test_an_own_stack_with_offloads_is_well_formed(world, netrig, kind):
     capture = world.capture(far, "t0")
     mac = "02:00:00:00:00:55"
     end = Netrig(netrig, place, "--ipv4", "10.2.0.2/24", "--mac", mac)
-    end.client(world, None, "10.2.0.1", "-u", "-t", "0.3", "-b", "50m", "-l", "512")
+    end.client(world, None, "10.2.0.1", "-u", "-t", "1.2", "-b", "20m", "-l", "512")
     until_flows(Netrig, server, 1)
     check(capture, [far.mac("t0"), mac], "udp.port == 5001")
 
@@ -76,7 +76,7 @@ def test_an_own_stack_is_right_behind_a_wire(world, netrig, stock, kind):
     Stock(stock).server(world, b, udp=True)
     capture = world.capture(b, "b0")
     end = Netrig(netrig, place, "--ipv4", "10.1.0.1/24", "--mac", "02:00:00:00:00:56")
-    end.client(world, None, "10.1.0.2", "-u", "-t", "0.3", "-b", "10m")
+    end.client(world, None, "10.1.0.2", "-u", "-t", "1.2", "-b", "10m")
     world.harm_done(box)
     check(capture, [], "udp.dstport == 5001")
 
