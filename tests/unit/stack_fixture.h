@@ -293,7 +293,8 @@ static inline void send_bulk(struct world *world, struct rig_stack_flow *flow, u
 {
     uint8_t *slots = calloc(64, len);
     uint32_t id = 0;
-    while (id < n) {
+    rig_ns_t start_ns = rig_clock_ns();
+    while (id < n && rig_clock_ns() - start_ns < SLOW_NS) {
         uint32_t now = n - id < 64 ? n - id : 64;
         for (uint32_t i = 0; i < now; i++) {
             uint32_t number = id + i;
@@ -306,6 +307,7 @@ static inline void send_bulk(struct world *world, struct rig_stack_flow *flow, u
             run_for(world, RIG_NS_PER_MS);
     }
     free(slots);
+    assert_int_equal(id, n);
 }
 
 #define WITH_WORLD(test) cmocka_unit_test_setup_teardown(test, new_world, free_world)

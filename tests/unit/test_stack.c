@@ -240,6 +240,17 @@ static void gateway_takes_what_is_not_on_the_link(void **state)
     assert_true(expect(world, is_udp, WAIT_NS));
     assert_true(rig_addr_equal(&world->seen.dst.addr, &to.addr));
     assert_memory_equal(world->seen.dst_mac.bytes, mac(2).bytes, 6);
+
+    struct rig_stack_flow_spec spec = {.peer = to, .single = true};
+    struct rig_stack_flow *flow;
+    const uint8_t data[3 * 64] = {0};
+    assert_int_equal(rig_stack_flow_open(&flow, udp, &spec, NULL), 0);
+    assert_int_equal(rig_stack_flow_send(flow, data, 3, 64), 3);
+    for (int i = 0; i < 3; i++) {
+        assert_true(expect(world, is_udp, WAIT_NS));
+        assert_memory_equal(world->seen.dst_mac.bytes, mac(2).bytes, 6);
+    }
+    rig_stack_flow_close(flow);
     rig_stack_udp_close(udp);
 }
 
@@ -354,6 +365,60 @@ static void static_ipv4_is_ready_at_once(void **state)
     assert_in_range(rig_clock_ns() - start_ns, 0, 100 * RIG_NS_PER_MS);
 }
 
+static void static_ipv6_is_ready_after_duplicate_address_detection(void **state)
+{
+    struct world *world = *state;
+    struct rig_stack_config config = config6("fd00::1/64", 1);
+    rig_ns_t start_ns = rig_clock_ns();
+    stack_and_bare_end(world, &config);
+    assert_int_equal(world->ready_error, 0);
+    assert_in_range(rig_clock_ns() - start_ns, 0, 1800 * RIG_NS_PER_MS);
+    struct rig_addr local = rig_stack_addr(world->stacks[0], 6, NULL), wanted = addr("fd00::1");
+    assert_true(rig_addr_equal(&local, &wanted));
+}
+
+static bool is_router_solicitation(const struct rig_packet *packet, const uint8_t *bytes)
+{
+    return packet->ip_proto == RIG_IPPROTO_ICMPV6 && bytes[packet->l4_offset_bytes] == 133;
+}
+
+/* fe80::2 is a router, and 2001:db8::/64 is for autoconfiguration. */
+static void send_router_advertisement(struct world *world)
+{
+    uint8_t bytes[14 + 40 + 16 + 32] = {0x33, 0x33, 0, 0, 0, 1,    2,
+                                        0,    0,    0, 0, 2, 0x86, 0xdd,
+                                        0x60, 0,    0, 0, 0, 48,   RIG_IPPROTO_ICMPV6,
+                                        255};
+    const struct rig_addr src = addr("fe80::2"), dst = addr("ff02::1"), prefix = addr("2001:db8::");
+    const uint8_t ra[16] = {134, 0, 0, 0, 64, 0, 0x07, 0x08};
+    const uint8_t option[16] = {3, 4, 64, 0xc0, 0, 0, 0x0e, 0x10, 0, 0, 0x07, 0x08};
+    memcpy(bytes + 22, src.bytes, 16);
+    memcpy(bytes + 38, dst.bytes, 16);
+    memcpy(bytes + 54, ra, sizeof(ra));
+    memcpy(bytes + 70, option, sizeof(option));
+    memcpy(bytes + 86, prefix.bytes, 16);
+    uint64_t sum = rig_csum_pseudo(&src, &dst, RIG_IPPROTO_ICMPV6, 48);
+    uint16_t csum = rig_csum_finish(rig_csum_add(sum, bytes + 54, 48));
+    memcpy(bytes + 56, &csum, sizeof(csum));
+    send_frame(world, bytes, sizeof(bytes), NULL);
+}
+
+static void a_router_gives_an_address(void **state)
+{
+    struct world *world = *state;
+    struct rig_stack_config config = {.mac = mac(1), .no_ipv4 = true, .ipv6 = true};
+    struct rig_prefix prefix;
+    open_wire(world, "");
+    start_stack(world, 0, &config);
+    assert_true(expect(world, is_router_solicitation, WAIT_NS));
+    send_router_advertisement(world);
+    assert_true(run_until(world, one_ready, SLOW_NS));
+    assert_int_equal(world->ready_error, 0);
+    struct rig_addr local = rig_stack_addr(world->stacks[0], 6, NULL);
+    assert_int_equal(rig_prefix_parse(&prefix, "2001:db8::/64", NULL), 0);
+    assert_true(rig_prefix_contains(&prefix, &local));
+}
+
 static void address_that_another_has_is_refused(void **state)
 {
     struct world *world = *state;
@@ -423,6 +488,8 @@ int main(void)
         WITH_WORLD(a_router_on_the_way_may_cut_what_it_found_too_long),
         WITH_WORLD(missing_dhcp_server_is_said_in_a_sentence),
         WITH_WORLD(static_ipv4_is_ready_at_once),
+        WITH_WORLD(static_ipv6_is_ready_after_duplicate_address_detection),
+        WITH_WORLD(a_router_gives_an_address),
         WITH_WORLD(address_that_another_has_is_refused),
         WITH_WORLD(hostile_frames_harm_nothing),
         WITH_WORLD(idle_stack_sleeps),

@@ -114,6 +114,7 @@ static void datagrams_above_the_mtu_are_fragmented_and_reassembled(void **state)
     struct rig_stack_flow_spec spec = {.peer = endpoint("10.0.0.2", PORT)};
     assert_int_equal(rig_stack_udp_payload_max(world->stacks[0], &spec.peer.addr), 1472);
     check_bulk(world, &spec, 5, 9000);
+    assert_int_equal(world->inbox[1].n_trains, 5);
 }
 
 static void ipv6_datagrams_above_the_mtu_are_fragmented_and_reassembled(void **state)
@@ -123,6 +124,7 @@ static void ipv6_datagrams_above_the_mtu_are_fragmented_and_reassembled(void **s
     struct rig_stack_flow_spec spec = {.peer = endpoint("fd00::2", PORT)};
     assert_int_equal(rig_stack_udp_payload_max(world->stacks[0], &spec.peer.addr), 1452);
     check_bulk(world, &spec, 5, 9000);
+    assert_int_equal(world->inbox[1].n_trains, 5);
 }
 
 /* ---- refusals ---- */
@@ -258,6 +260,43 @@ static void a_connected_socket_hears_its_peer_and_another_the_rest(void **state)
     free(private_inbox);
 }
 
+static void count_one(void *ctx, const struct rig_stack_train *train)
+{
+    (void)train;
+    ++*(uint32_t *)ctx;
+}
+
+static const struct rig_stack_udp_events count_events = {.received = count_one};
+
+/* More sockets than the table has buckets, so that many share one. */
+static void each_of_many_connected_sockets_hears_its_own_peer(void **state)
+{
+    enum { N = 1500, STEP = 30 };
+    struct world *world = *state;
+    static uint32_t heard[N];
+    struct rig_stack_udp *sockets[N];
+    two_stacks(world, "");
+    memset(heard, 0, sizeof(heard));
+    for (uint32_t i = 0; i < N; i++) {
+        struct rig_stack_udp_spec spec = {.local.port = PORT,
+                                          .peer = endpoint("10.0.0.1", (uint16_t)(1000 + i)),
+                                          .events = &count_events,
+                                          .ctx = &heard[i]};
+        assert_int_equal(rig_stack_udp_open(&sockets[i], world->stacks[1], &spec, NULL), 0);
+    }
+    struct rig_endpoint to = endpoint("10.0.0.2", PORT);
+    for (uint32_t i = 0; i < N; i += STEP) {
+        struct rig_stack_udp *udp = open_udp(world, 0, (uint16_t)(1000 + i), NULL);
+        send_text(udp, &to, "mine");
+        rig_stack_udp_close(udp);
+    }
+    run_for(world, 10 * RIG_NS_PER_MS);
+    for (uint32_t i = 0; i < N; i++) {
+        assert_int_equal(heard[i], i % STEP == 0);
+        rig_stack_udp_close(sockets[i]);
+    }
+}
+
 static void a_socket_may_be_closed_by_its_own_callback(void **state)
 {
     struct world *world = *state;
@@ -291,6 +330,7 @@ int main(void)
         WITH_WORLD(no_route_is_said_at_once),
         WITH_WORLD(a_port_is_bound_once_for_each_peer),
         WITH_WORLD(a_connected_socket_hears_its_peer_and_another_the_rest),
+        WITH_WORLD(each_of_many_connected_sockets_hears_its_own_peer),
         WITH_WORLD(a_socket_may_be_closed_by_its_own_callback),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
