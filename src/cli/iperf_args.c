@@ -57,16 +57,16 @@ static const struct rig_option options[] = {
 
     {'u', "udp", NULL, "Client and server", "datagrams instead of a stream", OPT_UDP},
     {'p', "port", "PORT", NULL, "port to listen on or connect to (5001)", OPT_PORT},
-    {'i', "interval", "SECONDS", NULL, "report every so many seconds", OPT_INTERVAL},
+    {'i', "interval", "SECONDS", NULL, "report every so many seconds (at least 0.005)", OPT_INTERVAL},
     {'l', "len", "BYTES[kmKM]", NULL, "length of a read, a write or a datagram (TCP 128K, UDP 1470, UDP over IPv6 1450)", OPT_LEN},
-    {'w', "window", "BYTES[kmKM]", NULL, "socket buffer size (the system's)", OPT_WINDOW},
+    {'w', "window", "BYTES[kmKM]", NULL, "socket buffer size (TCP the system's; UDP 4M to receive)", OPT_WINDOW},
     {'B', "bind", "ADDR[:PORT][%DEV]", NULL, "local address, port and interface", OPT_BIND},
     {'M', "mss", "BYTES", NULL, "TCP maximum segment size", OPT_MSS},
     {'N', "nodelay", NULL, NULL, "no Nagle algorithm", OPT_NODELAY},
     {'S', "tos", "TOS", NULL, "type of service: a number, or a name such as ef, af21, cs6", OPT_TOS},
     {'T', "ttl", "HOPS", NULL, "time to live", OPT_TTL},
     {'V', "ipv6_domain", NULL, NULL, "IPv6: prefer it (client), hear it too (server)", OPT_V6},
-    {'Z', "tcp-congestion", "NAME", NULL, "TCP congestion control: cubic, reno, bbr", OPT_CONGESTION},
+    {'Z', "tcp-congestion", "NAME", NULL, "TCP congestion control, such as cubic or bbr", OPT_CONGESTION},
     {'C', "compatibility", NULL, NULL, "send no request ahead of the data", OPT_COMPAT},
 
     {'t', "time", "SECONDS", "Client", "how long to send (10); server: how long to serve (for ever)", OPT_TIME},
@@ -82,7 +82,7 @@ static const struct rig_option options[] = {
     {0, "txstart-time", "EPOCH", NULL, "start to send at this second since 1970 (a decimal)", OPT_TXSTART},
 
     {'1', "singleclient", NULL, "Server", "serve one client host at a time", OPT_ONE},
-    {'D', "daemon", NULL, NULL, "run in the background", OPT_DAEMON},
+    {'D', "daemon", NULL, NULL, "run in the background; reports go to -o FILE", OPT_DAEMON},
 
     {'e', "enhanced", NULL, "Output", "more columns: writes, retransmissions, window, delays", OPT_ENHANCED},
     {'f', "format", "LETTER", NULL, "unit: b k m g t bits, B K M G T bytes, a A adaptive", OPT_FORMAT},
@@ -90,7 +90,7 @@ static const struct rig_option options[] = {
     {'o', "output", "FILE", NULL, "write reports to FILE", OPT_OUTPUT},
     {0, "json", NULL, NULL, "one JSON object a line, while it runs", OPT_JSON},
 
-    {0, "on", "PORT", "Where it stands (default: the kernel's sockets)", "stand on a port with an IP stack of its own: tap:NAME, packet:IF, ...", OPT_ON},
+    {0, "on", "PORT", "Where it stands (default: the kernel's sockets)", "stand on a port with an IP stack of its own: tap:NAME, packet:IF (see 'netrig ports')", OPT_ON},
     {0, "ipv4", "ADDR/LEN|dhcp|none", NULL, "own IPv4 address (dhcp; none when only --ipv6 is given)", OPT_IPV4},
     {0, "ipv4-gateway", "ADDR", NULL, "IPv4 router", OPT_GATEWAY},
     {0, "ipv6", "ADDR/LEN|auto", NULL, "own IPv6 address, or from router advertisements", OPT_IPV6},
