@@ -12,7 +12,8 @@
 #include <errno.h>
 #include <lwip/dhcp.h>
 
-#define SLAAC_NS     (2 * RIG_NS_PER_S)
+/* A host that is the router of a tap has first to find its own address free, 1 to 2 s. */
+#define SLAAC_NS     (3 * RIG_NS_PER_S)
 #define STATIC_SLOT6 1
 
 enum state { READY, WAITING, DUPLICATE };

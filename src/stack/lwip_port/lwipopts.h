@@ -43,6 +43,8 @@
 #define LWIP_ND6_RDNSS_MAX_DNS_SERVERS 0
 /* One probe a second is what RFC 4862 asks for, and what the user waits for. */
 #define LWIP_IPV6_DUP_DETECT_ATTEMPTS 1
+/* Ask for routers each second, three times: a tap that was just opened loses the first answer. */
+#define ND6_RTR_SOLICITATION_INTERVAL 1000
 /* lwIP's probe of an offered address costs seconds; servers probe before they offer. */
 #define DHCP_DOES_ARP_CHECK 0
 #define IP_DEFAULT_TTL      64
