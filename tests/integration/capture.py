@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Captures an interface with dumpcap (which, other than tcpdump, works in a user namespace) and lets
-tshark look for malformed packets and wrong checksums. What a capture sees on the sending side of an
-interface with checksum offload has only the pseudo-header's sum: `partial_ok_from` names the MACs
-whose frames are excused from that."""
+"""Captures an interface with dumpcap (which, other than tcpdump, works in a user namespace) and
+lets tshark look for malformed packets and wrong checksums. What a capture sees on the sending side
+of an interface with checksum offload has only the pseudo-header's sum: `partial_ok_from` names the
+MACs whose frames are excused from that."""
 import os
 import signal
 import subprocess

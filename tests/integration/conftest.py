@@ -160,14 +160,21 @@ class World:
 
 
 @pytest.fixture
-def world():
-    """A world of this test's own, gone afterwards."""
+def tmp_path():
+    """A directory of this test's own. (pytest's goes by the name of a user who, in a user
+    namespace, is not the owner of what that name has left there.)"""
     with tempfile.TemporaryDirectory(prefix="netrig-test-") as directory:
-        made = World(Path(directory))
-        try:
-            yield made
-        finally:
-            made.close()
+        yield Path(directory)
+
+
+@pytest.fixture
+def world(tmp_path):
+    """A world of this test's own, gone afterwards."""
+    made = World(tmp_path)
+    try:
+        yield made
+    finally:
+        made.close()
 
 
 @pytest.fixture(scope="session")

@@ -117,7 +117,10 @@ def assert_agree(flows, others, story=""):
     """Both ends saw the same flows: bytes and rates within 1 %. (The flows of two ends are told
     apart by nothing but their size; in a sorted list the right ones meet.)"""
     assert len(flows) == len(others), f"{len(flows)} and {len(others)} flows\n{story}"
-    for one, two in zip(sorted(flows, key=lambda f: f.bytes), sorted(others, key=lambda f: f.bytes)):
+    def by_size(flow):
+        return flow.bytes
+
+    for one, two in zip(sorted(flows, key=by_size), sorted(others, key=by_size)):
         assert one.bytes > 0, story
         assert abs(one.bytes - two.bytes) <= 0.01 * one.bytes, f"{one}\n{two}\n{story}"
         assert abs(one.bps - two.bps) <= 0.01 * one.bps, f"{one}\n{two}\n{story}"

@@ -10,7 +10,8 @@ _LINE = re.compile(
     r"^\[\s*(?P<id>\*?\d+|SUM(?:-\d+)?|FD\d+)\]\s+(?P<start>[\d.]+)-\s*(?P<end>[\d.]+)\s+sec\s+"
     r"(?P<bytes>[\d.]+)\s+(?P<bprefix>[KMGT]?)Bytes?\s+"
     r"(?P<rate>[\d.]+)\s+(?P<rprefix>[KMGT]?)bits/sec(?P<rest>.*)$")
-_UDP = re.compile(r"(?P<jitter>[\d.]+)\s+ms\s+(?P<lost>\d+)/\s*(?P<total>-?\d+)\s+\((?P<loss>[^)]*)\)")
+_UDP = re.compile(
+    r"(?P<jitter>[\d.]+)\s+ms\s+(?P<lost>\d+)/\s*(?P<total>-?\d+)\s+\((?P<loss>[^)]*)\)")
 _OOO = re.compile(r"^\[\s*(?P<id>\*?\d+|SUM)\]\s+.*?(?P<n>\d+)\s+datagrams received out-of-order")
 
 

@@ -58,7 +58,8 @@ def test_a_lost_end_of_test_is_seen_as_retries(world, stock):
 def test_tshark_finds_a_wrong_checksum_and_a_malformed_packet(world):
     a, b = world.pair()
     capture = world.capture(b, "b0")
-    mac_a, mac_b = (bytes.fromhex(ns.mac(dev).replace(":", "")) for ns, dev in ((a, "a0"), (b, "b0")))
+    mac_a, mac_b = (bytes.fromhex(ns.mac(dev).replace(":", ""))
+                    for ns, dev in ((a, "a0"), (b, "b0")))
     wrong_sum = mac_b + mac_a + bytes.fromhex("080045000020000100004011ffff0a0100010a010002"
                                               "13891389000c12340000000000000000")
     with a.entered():

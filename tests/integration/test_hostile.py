@@ -10,6 +10,7 @@ import time
 import pytest
 
 import jsonl
+import netns
 from ends import Netrig, Stock, until_flows
 
 SERVER = ("10.1.0.2", 5001)
@@ -70,7 +71,7 @@ def test_headers_that_come_in_single_bytes_are_understood(world, netrig):
 
 
 @pytest.mark.parametrize("where", ["kernel", "tap", "packet"])
-def test_garbage_on_udp_harms_nobody(world, netrig, stock, where, request):
+def test_garbage_on_udp_harms_nobody(world, netrig, stock, where):
     a, server, target = udp_server(world, netrig, where)
     with a.entered(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         for data in garbage():
@@ -90,7 +91,6 @@ def udp_server(world, netrig, where):
     if where == "kernel":
         a, b = world.pair()
         return a, Netrig(netrig).server(world, b, udp=True), "10.1.0.2"
-    import netns
     if where == "tap" and not netns.taps_allowed():
         pytest.skip("NO TAP HERE: /dev/net/tun is closed to this user")
     far = world.ns("far")
@@ -102,7 +102,7 @@ def udp_server(world, netrig, where):
 def test_garbage_frames_on_a_port_harm_nobody(world, netrig, stock, kind):
     far, server, target = udp_server(world, netrig, kind)
     rng = random.Random(3)
-    far.ping = far.run(["ping", "-n", "-c", "1", "-W", "2", target])
+    far.run(["ping", "-n", "-c", "1", "-W", "2", target])
     mac = bytes.fromhex(neighbour_mac(far, target).replace(":", ""))
     with far.entered(), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
         raw.bind(("t0", 0))
@@ -121,7 +121,8 @@ def neighbour_mac(ns, host):
     return ns.ip(f"neigh show {host}").split("lladdr ")[1].split()[0]
 
 
-@pytest.mark.parametrize("words", [["-t", "10"], ["-t", "10", "-R"], ["-t", "10", "-u", "-b", "5m"]],
+@pytest.mark.parametrize("words", [["-t", "10"], ["-t", "10", "-R"],
+                                   ["-t", "10", "-u", "-b", "5m"]],
                          ids=["tcp", "tcp_reverse", "udp"])
 def test_a_client_killed_in_mid_test_leaves_the_server_and_the_others_well(world, netrig, stock,
                                                                            words):

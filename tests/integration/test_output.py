@@ -83,7 +83,8 @@ def test_json_comes_while_the_test_runs(world, netrig):
 @pytest.mark.parametrize("load", LOADS)
 def test_csv_has_iperfs_columns(world, netrig, load):
     a, b = world.pair()
-    server = world.start(b, Netrig(netrig).argv("-s", *LOADS[load][:1] * (load == "udp"), "-y", "C"))
+    udp = ["-u"] if load == "udp" else []
+    server = world.start(b, Netrig(netrig).argv("-s", *udp, "-y", "C"))
     server.until_listening(load, 5001)
     client = world.run(a, Netrig(netrig).argv("-c", "10.1.0.2", *RUN, *LOADS[load], "-y", "C"))
     server.until(lambda it: it.out.strip(), "the server's line")
@@ -103,8 +104,8 @@ def test_csv_has_iperfs_columns(world, netrig, load):
 def test_text_for_people_reads_like_iperfs(world, netrig):
     a, b = world.pair()
     world.start(b, Netrig(netrig).argv("-s")).until_listening("tcp", 5001)
-    client = world.run(a, Netrig(netrig).argv("-c", "10.1.0.2", "-t", "0.5", "-i", "0.25", "-f", "k",
-                                              "-P", "2"))
+    client = world.run(a, Netrig(netrig).argv("-c", "10.1.0.2", "-t", "0.5", "-i", "0.25",
+                                              "-f", "k", "-P", "2"))
     report = Report(client.out)
     assert len(report.total()) == 2, client.story()
     assert report.sum().bytes == pytest.approx(sum(line.bytes for line in report.total()), rel=0.01)
@@ -113,8 +114,8 @@ def test_text_for_people_reads_like_iperfs(world, netrig):
 def test_text_for_people_has_the_servers_report_of_udp(world, netrig, stock):
     a, b = world.pair()
     Stock(stock).server(world, b, udp=True)
-    client = world.run(a, Netrig(netrig).argv("-c", "10.1.0.2", "-u", "-t", "0.5", "-b", "10m", "-f",
-                                              "k"))
+    client = world.run(a, Netrig(netrig).argv("-c", "10.1.0.2", "-u", "-t", "0.5", "-b", "10m",
+                                              "-f", "k"))
     lines = [line for line in Report(client.out).figures() if line.is_udp]
     assert len(lines) == 1 and lines[0].lost == 0 and lines[0].total > 300, client.story()
 

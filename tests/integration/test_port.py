@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """An endpoint with its own stack is a host on the network: it answers ping, gets an address by DHCP
-and SLAAC, finds its neighbours, and talks to another of its kind over a bridge. (A link that has just come up may
-cost a neighbour's first answer, for a second: hence tests of more than one.)"""
+and SLAAC, finds its neighbours, and talks to another of its kind over a bridge. (A link that has
+just come up may cost a neighbour's first answer, for a second: hence tests of more than one.)"""
 import re
 import time
 
