@@ -290,14 +290,14 @@ static const struct rig_net_ops net_ops = {
     .udp_open = udp_open,
 };
 
-int rig_net_stack_new(struct rig_net **out, struct rig_loop *loop, struct rig_stack *stack,
+int rig_net_stack_new(struct rig_net **net, struct rig_loop *loop, struct rig_stack *stack,
                       struct rig_err *err)
 {
-    struct net_stack *net = calloc(1, sizeof(*net));
-    if (!net)
+    struct net_stack *ours = calloc(1, sizeof(*ours));
+    if (!ours)
         return rig_err_set(err, -ENOMEM, "no memory for endpoints on a stack");
-    net->net = (struct rig_net){.ops = &net_ops, .loop = loop};
-    net->stack = stack;
-    *out = &net->net;
+    ours->net = (struct rig_net){.ops = &net_ops, .loop = loop};
+    ours->stack = stack;
+    *net = &ours->net;
     return 0;
 }

@@ -37,7 +37,7 @@ struct rig_stack_config {
 struct rig_stack;
 
 /* The port and the loop must live longer than the stack. Starts at once; addresses come later. */
-int rig_stack_new(struct rig_stack **stack, struct rig_loop *loop, struct rig_port *port,
+int rig_stack_new(struct rig_stack **out, struct rig_loop *loop, struct rig_port *port,
                   const struct rig_stack_config *config, struct rig_err *err);
 void rig_stack_free(struct rig_stack *stack); /* NULL is allowed */
 
@@ -89,7 +89,7 @@ struct rig_stack_udp_spec {
 };
 
 /* -EADDRINUSE, -EADDRNOTAVAIL with a sentence. */
-int rig_stack_udp_open(struct rig_stack_udp **udp, struct rig_stack *stack,
+int rig_stack_udp_open(struct rig_stack_udp **out, struct rig_stack *stack,
                        const struct rig_stack_udp_spec *spec, struct rig_err *err);
 void rig_stack_udp_close(struct rig_stack_udp *udp); /* its flows are closed by then */
 struct rig_endpoint rig_stack_udp_local(const struct rig_stack_udp *udp);
@@ -110,7 +110,7 @@ int rig_stack_udp_send(struct rig_stack_udp *udp, const struct rig_stack_flow_sp
 
 /* Bulk sending: no allocation a datagram; super-frames where the port takes them. Datagrams above
  * the MTU go through lwIP, and so does one a second, which keeps the peer's MAC fresh. */
-int rig_stack_flow_open(struct rig_stack_flow **flow, struct rig_stack_udp *udp,
+int rig_stack_flow_open(struct rig_stack_flow **out, struct rig_stack_udp *udp,
                         const struct rig_stack_flow_spec *spec, struct rig_err *err);
 void rig_stack_flow_close(struct rig_stack_flow *flow); /* NULL is allowed */
 /*

@@ -233,12 +233,13 @@ int64_t rig_stack_flow_send(struct rig_stack_flow *flow, const uint8_t *data, ui
 int rig_stack_flow_open(struct rig_stack_flow **out, struct rig_stack_udp *udp,
                         const struct rig_stack_flow_spec *spec, struct rig_err *err)
 {
-    char text[RIG_ADDR_TEXT_MAX];
     uint8_t family = spec->peer.addr.family;
-    if (!rig_stack_addr(udp->stack, family, NULL).family)
+    if (!rig_stack_addr(udp->stack, family, NULL).family) {
+        char text[RIG_ADDR_TEXT_MAX];
         return rig_err_set(err, -EADDRNOTAVAIL, "the stack on %s has no IPv%c address to reach %s",
                            udp->stack->port->name, family == 6 ? '6' : '4',
                            rig_addr_format(&spec->peer.addr, text));
+    }
     struct rig_stack_flow *flow = calloc(1, sizeof(*flow));
     if (!flow)
         return rig_err_set(err, -ENOMEM, "no memory for a flow");

@@ -72,8 +72,8 @@ static uint32_t quoted_udp(const uint8_t *quote, uint32_t len_bytes, uint8_t ver
 static void quoted_ends(const uint8_t *quote, uint32_t udp_offset, uint8_t version,
                         struct rig_endpoint ends[static 2])
 {
-    uint32_t at = version == 6 ? 8 : 12, len = version == 6 ? 16 : 4;
-    for (uint32_t i = 0; i < 2; i++) {
+    const size_t at = version == 6 ? 8 : 12, len = version == 6 ? 16 : 4;
+    for (size_t i = 0; i < 2; i++) {
         ends[i] = (struct rig_endpoint){.addr.family = version};
         memcpy(ends[i].addr.bytes, quote + at + i * len, len);
         ends[i].port = be16(quote + udp_offset + i * 2);

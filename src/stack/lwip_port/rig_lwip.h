@@ -15,9 +15,6 @@ struct rig_lwip_netif {
 /* Start lwIP, once in a process; later calls only stir `seed` into the random numbers. */
 void rig_lwip_start(uint64_t seed);
 
-/* The next of the numbers that lwIP draws from too. */
-uint32_t rig_lwip_rand(void);
-
 /* Give an Ethernet frame to lwIP, which frees it. */
 void rig_lwip_input(struct netif *netif, struct pbuf *frame);
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdint.h>
 
+/* The next of the numbers that the stack draws from, too (rig_lwip.c). */
 uint32_t rig_lwip_rand(void);
 #define LWIP_RAND() rig_lwip_rand()
 
