@@ -5,32 +5,7 @@
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 
-#include "port_fixture.h"
-
-#define TAP  "rigtap0"
-#define PORT "tap:" TAP
-
-static int make_tap(void **state)
-{
-    (void)state;
-    netns_run("ip tuntap add " TAP " mode tap && ip link set " TAP " up");
-    return 0;
-}
-
-static int remove_tap(void **state)
-{
-    (void)state;
-    netns_run("ip link show " TAP " >/dev/null 2>&1 && ip link del " TAP " || true");
-    return 0;
-}
-
-/* The kernel drops what it sends to a tap that was just opened. */
-static struct rig_port *open_tap(const char *name)
-{
-    struct rig_port *port = open_port(name);
-    netns_wait_running(TAP);
-    return port;
-}
+#include "port_tap_fixture.h"
 
 /* ---- frames both ways ---- */
 
@@ -88,22 +63,6 @@ static void segments_of_the_callers_are_joined(void **state)
     assert_int_equal(netns_recv(raw, got, sizeof(got)), sizeof(want));
     assert_memory_equal(got, want, sizeof(want));
     close(raw);
-    rig_port_close(port);
-}
-
-static void each_frame_is_one_system_call(void **state)
-{
-    (void)state;
-    struct rig_port *port = open_tap(PORT);
-    struct rig_frame *frames[8];
-    assert_int_equal(rig_port_tx_reserve(port, frames, 8), 8);
-    for (int i = 0; i < 8; i++) {
-        netns_fill(frames[i]->seg[0].base, 60, (uint8_t)i);
-        frames[i]->seg[0].len_bytes = frames[i]->len_bytes = 60;
-    }
-    assert_int_equal(rig_port_tx_commit(port, 8), 8);
-    assert_int_equal(port->counters.syscalls, 8);
-    assert_int_equal(port->counters.tx_batches, 1);
     rig_port_close(port);
 }
 
@@ -426,15 +385,12 @@ static void without_privilege_the_sentence_says_what_gives_it(void **state)
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
-#define TAP_TEST(name) cmocka_unit_test_setup_teardown(name, make_tap, remove_tap)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TAP_TEST(a_frame_sent_reaches_the_kernel_byte_for_byte),
         TAP_TEST(a_frame_from_the_kernel_is_peeked_byte_for_byte),
         TAP_TEST(segments_of_the_callers_are_joined),
-        TAP_TEST(each_frame_is_one_system_call),
         TAP_TEST(frames_that_are_not_committed_are_not_sent),
         TAP_TEST(mtu_and_mac_are_the_interfaces),
         TAP_TEST(a_frame_above_the_mtu_is_too_long_but_a_vlan_tag_is_not_counted),
