@@ -11,6 +11,8 @@ MESON_FLAGS  ?=
 PYTEST_FLAGS ?=
 FUZZ_SECONDS ?= 60
 export PYTHON LWIP
+# Where a user's PATH ends, ip, sysctl, ethtool and dnsmasq may begin.
+export PATH := $(PATH):/usr/sbin:/sbin
 
 # Leave no caches in the source tree: it may belong to another user.
 pytest   = PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -q -p no:cacheprovider $(PYTEST_FLAGS)
