@@ -24,7 +24,7 @@ static void check_refusal(int rc, const struct rig_err *err)
     if (rc == 0)
         return;
     expect(rc == -EINVAL || rc == -ERANGE);
-    expect(err->text[0] == '"');
+    expect(err->text[0] == '\'');
     expect(strlen(err->text) < RIG_ERR_TEXT_BYTES - 1); /* nothing was cut off */
 }
 
