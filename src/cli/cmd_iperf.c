@@ -101,6 +101,16 @@ static void on_signal(void *ctx, uint32_t events)
         rig_iperf2_server_stop(session->server);
     else
         rig_loop_stop(session->loop);
+    if (!session->client && !session->server) {
+        session->code = RIG_EXIT_CANNOT;
+        rig_err_set(&session->err, -EINTR, "interrupted before %s was ready", session->args.on);
+    }
+}
+
+static int watch_signal_fd(struct session *session, struct rig_err *err)
+{
+    return rig_loop_add_fd(session->loop, &session->signals, session->signal_fd, RIG_LOOP_IN,
+                           on_signal, session, err);
 }
 
 static int watch_signals(struct session *session, struct rig_err *err)
@@ -114,8 +124,7 @@ static int watch_signals(struct session *session, struct rig_err *err)
     session->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (session->signal_fd < 0)
         return rig_err_set(err, -errno, "cannot watch signals: %s", strerror(errno));
-    return rig_loop_add_fd(session->loop, &session->signals, session->signal_fd, RIG_LOOP_IN,
-                           on_signal, session, err);
+    return watch_signal_fd(session, err);
 }
 
 /* ---- where it stands ---- */
@@ -221,7 +230,7 @@ static void leave_terminal(void)
 }
 
 /* After the set-up, so that whoever started it hears what went wrong with that. */
-static int go_to_background(const struct session *session, struct rig_err *err)
+static int go_to_background(struct session *session, struct rig_err *err)
 {
     if (!session->args.daemon)
         return 0;
@@ -235,7 +244,9 @@ static int go_to_background(const struct session *session, struct rig_err *err)
         _exit(RIG_EXIT_OK);
     }
     leave_terminal();
-    return 0;
+    /* An epoll hears a signalfd for the process that added it, which is no more. */
+    rig_loop_remove(session->loop, &session->signals);
+    return watch_signal_fd(session, err);
 }
 
 static enum rig_exit run(struct session *session)

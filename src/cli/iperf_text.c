@@ -51,7 +51,7 @@ static void print_id(FILE *stream, const struct rig_iperf2_report *report)
              report->id);
     if (report->id)
         fprintf(stream, "[%3s] ", id);
-    else if (report->n_flows > 1)
+    else
         fputs("[SUM] ", stream);
 }
 

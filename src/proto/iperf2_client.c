@@ -36,6 +36,8 @@ static bool comes_back(const struct rig_iperf2_client *client)
 static void finish(struct rig_iperf2_client *client)
 {
     rig_loop_timer_stop(client->run.loop, &client->back_timer);
+    if (client->back)
+        rig_iperf2_server_stop(client->back);
     rig_iperf2_run_done(&client->run);
 }
 
@@ -47,9 +49,16 @@ static void check_done(struct rig_iperf2_client *client)
         finish(client);
         return;
     }
-    if (!client->back_begun)
-        rig_loop_timer_set(client->run.loop, &client->back_timer,
-                           rig_loop_now(client->run.loop) + BACK_PATIENCE_NS);
+    rig_loop_timer_set(client->run.loop, &client->back_timer,
+                       rig_loop_now(client->run.loop) + BACK_PATIENCE_NS);
+}
+
+void rig_iperf2_client_flow_failed(struct rig_iperf2_client *client,
+                                   const struct rig_iperf2_report *flow, int error,
+                                   const char *sentence)
+{
+    if (client->run.error != error)
+        rig_iperf2_run_fail(&client->run, flow, error, "%s", sentence);
 }
 
 void rig_iperf2_client_flow_done(struct rig_iperf2_client *client)
@@ -63,8 +72,6 @@ void rig_iperf2_client_flow_done(struct rig_iperf2_client *client)
 static void back_report(void *ctx, const struct rig_iperf2_report *report)
 {
     struct rig_iperf2_client *client = ctx;
-    if (report->event == RIG_IPERF2_CONNECTED)
-        client->back_begun = true;
     struct rig_iperf2_report ours = *report;
     ours.is_server = false;
     rig_iperf2_run_report(&client->run, &ours);
@@ -79,14 +86,18 @@ static void back_done(void *ctx, int error)
     check_done(client);
 }
 
+/* A flow that runs ends by itself, and the patience begins anew; one that never comes does not. */
 static void on_back_timer(void *ctx)
 {
     struct rig_iperf2_client *client = ctx;
-    if (client->back_begun)
+    if (client->back->active) {
+        rig_loop_timer_set(client->run.loop, &client->back_timer,
+                           rig_loop_now(client->run.loop) + BACK_PATIENCE_NS);
         return;
+    }
     rig_iperf2_run_fail(&client->run, NULL, -ETIMEDOUT,
-                        "the server did not connect back to port %u within 10 s",
-                        client->request.port);
+                        "the server came back to port %u with %u of %u flows within 10 s",
+                        client->request.port, client->back->served, client->n_flows);
     finish(client);
 }
 
@@ -139,28 +150,44 @@ static void report_connecting(struct rig_iperf2_client *client)
     rig_iperf2_run_report(&client->run, &report);
 }
 
-static void prepare(struct rig_iperf2_client *client)
+/* In bits/s, which every server understands; packets/s then need the length, too. */
+static uint64_t asked_rate_bps(const struct rig_iperf2_config *config)
+{
+    if (!config->rate.is_pps)
+        return config->rate.value;
+    uint64_t packet_bits = 8ull * config->len_bytes;
+    return config->rate.value > UINT64_MAX / packet_bits ? 0 : config->rate.value * packet_bits;
+}
+
+static void prepare_request(struct rig_iperf2_client *client)
 {
     const struct rig_iperf2_config *config = &client->run.config;
-    double rate_pps = rig_iperf2_rate_pps(&config->rate, config->len_bytes);
-    client->n_flows = config->parallel ? config->parallel : 1;
-    client->amount = (struct rig_iperf2_amount){
-        .duration_ns = config->amount_bytes ? 0 : config->duration_ns,
-        .bytes = config->amount_bytes,
-        .rate_pps = rate_pps,
-    };
     client->request = (struct rig_iperf2_request){
         .test = config->compatible ? RIG_IPERF2_NORMAL : config->test,
         .n_threads = client->n_flows,
         .port = config->listen_port ? config->listen_port : config->peer.port,
-        .len_bytes = config->len_set ? config->len_bytes : 0,
+        .len_bytes = config->len_set || config->rate.is_pps ? config->len_bytes : 0,
         .amount_bytes = client->amount.bytes,
         .duration_ns = client->amount.duration_ns,
-        .rate_bps = (uint64_t)(rate_pps * 8 * config->len_bytes),
+        .rate_bps = asked_rate_bps(config),
         .tos = config->net.tos,
         .trip_times = config->trip_times,
         .has_start = config->txstart_wall_ns != 0,
     };
+}
+
+static void prepare(struct rig_iperf2_client *client)
+{
+    const struct rig_iperf2_config *config = &client->run.config;
+    client->n_flows = config->parallel ? config->parallel : 1;
+    client->amount = (struct rig_iperf2_amount){
+        .duration_ns = config->amount_bytes ? 0 : config->duration_ns,
+        .bytes = config->amount_bytes,
+        .rate_pps = rig_iperf2_rate_pps(&config->rate, config->len_bytes),
+        .len_bytes = config->len_bytes,
+        .bursts = !config->udp && config->trip_times,
+    };
+    prepare_request(client);
     rig_iperf2_group_init(&client->tx_group, &client->run, true);
     rig_iperf2_group_init(&client->rx_group, &client->run, false);
     rig_timer_init(&client->start, start_now, client);
@@ -209,8 +236,6 @@ void rig_iperf2_client_stop(struct rig_iperf2_client *client)
     rig_loop_timer_stop(client->run.loop, &client->start);
     rig_iperf2_client_tcp_stop(client);
     rig_iperf2_client_udp_stop(client);
-    if (client->back)
-        rig_iperf2_server_stop(client->back);
     finish(client);
 }
 

@@ -18,7 +18,6 @@ struct rig_iperf2_client {
     struct rig_timer start;         /* --txstart-time */
     struct rig_iperf2_server *back; /* -d and -r: where the server comes back to */
     struct rig_timer back_timer;    /* it does not come */
-    bool back_begun;
     bool back_done;
     bool started;
     bool stopping;
@@ -29,7 +28,11 @@ struct rig_iperf2_client {
     struct rig_iperf2_client_udp *flows; /* n_flows */
 };
 
-/* A flow is over; with `error`, it has already been reported. */
+/* A flow failed: say so, unless another one failed for the same reason. */
+void rig_iperf2_client_flow_failed(struct rig_iperf2_client *client,
+                                   const struct rig_iperf2_report *flow, int error,
+                                   const char *sentence);
+/* A flow is over; a failure has already been reported. */
 void rig_iperf2_client_flow_done(struct rig_iperf2_client *client);
 bool rig_iperf2_client_sends(const struct rig_iperf2_client *client);
 bool rig_iperf2_client_receives(const struct rig_iperf2_client *client);

@@ -2,7 +2,10 @@
 #include "proto/iperf2_client.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+
+#define SLACK_NS (100 * RIG_NS_PER_MS)
 
 static void on_connected(void *ctx, struct rig_iperf2_conn *conn)
 {
@@ -14,14 +17,35 @@ static void on_connected(void *ctx, struct rig_iperf2_conn *conn)
         rig_iperf2_client_ready(client);
 }
 
+/* Did the server end the stream in good order, but before it had sent what it was asked for? It may
+ * be short of the time by a tenth, and by what its pacing leaves over. */
+static bool ended_early(const struct rig_iperf2_client *client, const struct rig_iperf2_conn *conn)
+{
+    const struct rig_iperf2_amount *amount = &client->amount;
+    const struct rig_iperf2_meter *meter = &conn->rx.meter;
+    if (!client->started)
+        return true;
+    if (!rig_iperf2_client_receives(client))
+        return false;
+    if (!meter->total.bytes || meter->total.bytes < amount->bytes)
+        return true;
+    double slack_ns = (double)amount->duration_ns / 10 + (double)SLACK_NS;
+    if (amount->rate_pps > 0)
+        slack_ns += 1e9 / amount->rate_pps;
+    return (double)(meter->cut_ns - meter->start_ns) + slack_ns < (double)amount->duration_ns;
+}
+
 static void on_done(void *ctx, struct rig_iperf2_conn *conn, int error)
 {
     struct rig_iperf2_client *client = ctx;
-    if (error && !client->run.error) {
+    if (!error && ended_early(client, conn))
+        error = -EPIPE;
+    if (error) {
         char peer[RIG_ENDPOINT_TEXT_MAX];
-        rig_iperf2_run_fail(&client->run, &conn->tx.meter.base, error, "%s: %s",
-                            rig_endpoint_format(&client->run.config.peer, peer),
-                            rig_iperf2_error_text(error));
+        char sentence[RIG_ERR_TEXT_BYTES];
+        snprintf(sentence, sizeof(sentence), "%s: %s",
+                 rig_endpoint_format(&client->run.config.peer, peer), rig_iperf2_error_text(error));
+        rig_iperf2_client_flow_failed(client, &conn->tx.meter.base, error, sentence);
     }
     if (error && !client->started) {
         /* The flows that do stand would wait for this one for ever. */
@@ -63,7 +87,8 @@ void rig_iperf2_client_tcp_start(struct rig_iperf2_client *client)
         if (conn->done)
             continue;
         if (rig_iperf2_client_receives(client))
-            rig_iperf2_conn_receive(conn, &client->rx_group, false, true);
+            rig_iperf2_conn_receive(conn, &client->rx_group, client->amount.bursts,
+                                    rig_iperf2_silence_ns(client->amount.rate_pps));
         if (rig_iperf2_client_sends(client))
             rig_iperf2_conn_send(conn, &client->tx_group, &client->amount, request);
         else

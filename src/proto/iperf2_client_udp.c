@@ -7,10 +7,10 @@
 #include "proto/iperf2_client.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define ASK_AGAIN_NS (250 * RIG_NS_PER_MS)
-#define SILENCE_NS   (10 * RIG_NS_PER_S)
 
 struct rig_iperf2_client_udp {
     struct rig_iperf2_client *client;
@@ -18,6 +18,7 @@ struct rig_iperf2_client_udp {
     struct rig_iperf2_udp_tx tx;
     struct rig_iperf2_udp_rx rx;
     struct rig_timer watch; /* while receiving: ask again, or give up */
+    rig_ns_t silence_ns;
     bool receiving;
     bool done;
     uint32_t id;
@@ -42,16 +43,20 @@ static void fail(struct rig_iperf2_client_udp *flow, int error)
 {
     struct rig_iperf2_client *client = flow->client;
     char peer[RIG_ENDPOINT_TEXT_MAX];
+    char sentence[RIG_ERR_TEXT_BYTES];
     rig_endpoint_format(&client->run.config.peer, peer);
-    if (error == -ETIMEDOUT)
-        rig_iperf2_run_fail(&client->run, &flow->tx.meter.base, error,
-                            flow->receiving ? "%s: nothing came for 10 s"
-                                            : "%s did not acknowledge the end of the test "
-                                              "after 10 tries: what arrived there is not known",
-                            peer);
+    if (error == -ETIMEDOUT && flow->receiving)
+        snprintf(sentence, sizeof(sentence), "%s: nothing came for %llu s", peer,
+                 (unsigned long long)(flow->silence_ns / RIG_NS_PER_S));
+    else if (error == -ETIMEDOUT)
+        snprintf(sentence, sizeof(sentence),
+                 "%s did not acknowledge the end of the test after %d tries: what arrived there is "
+                 "not known",
+                 peer, RIG_IPERF2_FIN_TRIES);
     else
-        rig_iperf2_run_fail(&client->run, &flow->tx.meter.base, error, "%s: %s", peer,
-                            rig_iperf2_error_text(error));
+        snprintf(sentence, sizeof(sentence), "%s: %s", peer, rig_iperf2_error_text(error));
+    rig_iperf2_client_flow_failed(
+        client, flow->receiving ? &flow->rx.meter.base : &flow->tx.meter.base, error, sentence);
     if (flow->receiving)
         rig_iperf2_udp_rx_finish(&flow->rx, flow->rx.progress_ns);
     rig_iperf2_udp_tx_stop(&flow->tx);
@@ -106,10 +111,12 @@ static void on_received(void *ctx, const struct rig_udp_train *train)
 {
     struct rig_iperf2_client_udp *flow = ctx;
     struct rig_iperf2_server_report answer;
-    if (flow->tx.active && flow->tx.finishing &&
+    if (rig_iperf2_client_sends(flow->client) &&
         rig_iperf2_report_read(&answer, train->data, train->stride_bytes)) {
-        report_answer(flow, &answer);
-        rig_iperf2_udp_tx_answered(&flow->tx);
+        if (flow->tx.active && flow->tx.finishing) {
+            report_answer(flow, &answer);
+            rig_iperf2_udp_tx_answered(&flow->tx);
+        }
         return;
     }
     if (!flow->receiving || flow->done)
@@ -153,7 +160,7 @@ static void on_watch(void *ctx)
     rig_ns_t now_ns = rig_loop_now(flow->client->run.loop);
     if (flow->done)
         return;
-    if (now_ns - flow->rx.progress_ns >= SILENCE_NS) {
+    if (now_ns - flow->rx.progress_ns >= flow->silence_ns) {
         fail(flow, -ETIMEDOUT);
         return;
     }
@@ -168,20 +175,20 @@ static void start_receiving(struct rig_iperf2_client_udp *flow)
     flow->receiving = true;
     rig_iperf2_udp_rx_init(&flow->rx, &client->run, flow->udp);
     struct rig_iperf2_meter *meter = &flow->rx.meter;
-    meter->group = &client->rx_group;
+    struct rig_endpoint local = rig_udp_local(flow->udp);
+    rig_iperf2_meter_join(meter, &client->rx_group);
     meter->base.full_duplex = client->run.config.test == RIG_IPERF2_FULL_DUPLEX;
-    if (rig_iperf2_client_sends(client)) {
-        meter->base.id = flow->id;
-        meter->base.peer = client->run.config.peer;
-        meter->base.local = rig_udp_local(flow->udp);
-    } else {
-        struct rig_endpoint local = rig_udp_local(flow->udp);
-        rig_iperf2_meter_connected(meter, flow->id, &local, &client->run.config.peer,
-                                   rig_udp_window(flow->udp, false));
-        ask(flow);
-    }
+    meter->base.trip_times = client->run.config.trip_times;
+    flow->silence_ns = rig_iperf2_silence_ns(client->amount.rate_pps);
     rig_loop_timer_set(client->run.loop, &flow->watch,
                        rig_loop_now(client->run.loop) + ASK_AGAIN_NS);
+    if (rig_iperf2_client_sends(client)) { /* which has reported the connection */
+        rig_iperf2_meter_identify(meter, flow->id, &local, &client->run.config.peer);
+        return;
+    }
+    rig_iperf2_meter_connected(meter, flow->id, &local, &client->run.config.peer,
+                               rig_udp_window(flow->udp, false));
+    ask(flow);
 }
 
 static void start_sending(struct rig_iperf2_client_udp *flow)
@@ -190,19 +197,19 @@ static void start_sending(struct rig_iperf2_client_udp *flow)
     struct rig_iperf2_udp_tx_spec spec = {
         .udp = flow->udp,
         .peer = client->run.config.peer,
-        .len_bytes = client->run.config.len_bytes,
         .amount = client->amount,
         .request = &client->request,
         .group = &client->tx_group,
         .expects_answer = true,
+        .full_duplex = client->run.config.test == RIG_IPERF2_FULL_DUPLEX,
+        .trip_times = client->run.config.trip_times,
         .done = on_tx_done,
         .ctx = flow,
     };
     struct rig_err err;
     int rc = rig_iperf2_udp_tx_start(&flow->tx, &client->run, &spec, flow->id, &err);
-    flow->tx.meter.base.full_duplex = client->run.config.test == RIG_IPERF2_FULL_DUPLEX;
     if (rc < 0) {
-        rig_iperf2_run_fail(&client->run, NULL, rc, "%s", err.text);
+        rig_iperf2_client_flow_failed(client, NULL, rc, err.text);
         flow_done(flow);
     }
 }

@@ -14,6 +14,8 @@ struct rig_iperf2_amount {
     rig_ns_t duration_ns; /* 0: by bytes */
     uint64_t bytes;       /* 0: by time; both 0: until stopped */
     double rate_pps;      /* of writes or datagrams of len_bytes; 0: unlimited */
+    uint32_t len_bytes;   /* of a write (at most the run's own) or a datagram */
+    bool bursts;          /* TCP: each write has a header with its time (--trip-times) */
 };
 
 struct rig_iperf2_conn;
@@ -21,7 +23,7 @@ struct rig_iperf2_conn;
 struct rig_iperf2_conn_events {
     void (*connected)(void *ctx, struct rig_iperf2_conn *conn);
     /* Server: the request is there (or the stream has none: a normal test). Say what to do by
-     * rig_iperf2_conn_receive and rig_iperf2_conn_send before returning. */
+     * rig_iperf2_conn_receive and rig_iperf2_conn_send before returning; do not end it. */
     void (*requested)(void *ctx, struct rig_iperf2_conn *conn,
                       const struct rig_iperf2_request *request);
     /* All that was to be done is done, or `error` ended it. The conn may be freed. */
@@ -34,8 +36,10 @@ struct rig_iperf2_conn_tx {
     struct rig_iperf2_meter meter;
     struct rig_pacer pacer;
     struct rig_timer timer; /* next write is due, or look whether all is acknowledged */
-    rig_ns_t end_ns;        /* UINT64_MAX: not by time */
-    uint64_t left_bytes;    /* UINT64_MAX: not by amount */
+    uint32_t len_bytes;
+    bool bursts;
+    rig_ns_t end_ns;                            /* UINT64_MAX: not by time */
+    uint64_t left_bytes;                        /* UINT64_MAX: not by amount */
     uint8_t head[RIG_IPERF2_TCP_HDR_MAX_BYTES]; /* request or burst header on its way */
     uint32_t head_len_bytes;
     uint32_t head_sent_bytes;
@@ -44,14 +48,14 @@ struct rig_iperf2_conn_tx {
     int64_t burst_seq_bytes;
     rig_ns_t start_wall_ns;
     uint64_t unacked_bytes; /* at the last look while draining */
-    rig_ns_t progress_ns;   /* when that last changed */
+    rig_ns_t progress_ns;   /* when that last changed; before, when bytes were last taken */
 };
 
 struct rig_iperf2_conn_rx {
     bool active;
-    bool by_time; /* give up when nothing comes for a while */
     struct rig_iperf2_meter meter;
     struct rig_timer watchdog;
+    rig_ns_t silence_ns; /* give up when nothing comes for so long; 0: never */
     rig_ns_t progress_ns;
     uint8_t head[RIG_IPERF2_TCP_HDR_MAX_BYTES]; /* request (server), then burst headers */
     uint32_t head_len_bytes;
@@ -87,9 +91,10 @@ struct rig_iperf2_conn *rig_iperf2_conn_accepted(struct rig_iperf2_run *run,
                                                  void *ctx);
 /* Report CONNECTED in the direction that it is first used for. */
 void rig_iperf2_conn_announce(struct rig_iperf2_conn *conn, bool is_sender);
-/* Begin to count what comes. `bursts`: with --trip-times. `by_time`: silence is an error. */
+/* Begin to count what comes. `bursts`: with --trip-times. Silence of `silence_ns` is an error (0:
+ * it may last for ever). */
 void rig_iperf2_conn_receive(struct rig_iperf2_conn *conn, struct rig_iperf2_group *group,
-                             bool bursts, bool by_time);
+                             bool bursts, rig_ns_t silence_ns);
 /* Begin to send; `request` (or NULL) goes first. */
 void rig_iperf2_conn_send(struct rig_iperf2_conn *conn, struct rig_iperf2_group *group,
                           const struct rig_iperf2_amount *amount,

@@ -13,16 +13,14 @@
 #include <errno.h>
 #include <string.h>
 
-#define SILENCE_NS (10 * RIG_NS_PER_S) /* of a peer that was to send by time */
-
 static void on_watchdog(void *ctx)
 {
     struct rig_iperf2_conn *conn = ctx;
-    rig_ns_t now_ns = rig_loop_now(conn->run->loop);
-    if (now_ns - conn->rx.progress_ns >= SILENCE_NS)
+    rig_ns_t gone_ns = conn->rx.progress_ns + conn->rx.silence_ns;
+    if (rig_loop_now(conn->run->loop) >= gone_ns)
         rig_iperf2_conn_end(conn, -ETIMEDOUT);
     else
-        rig_loop_timer_set(conn->run->loop, &conn->rx.watchdog, conn->rx.progress_ns + SILENCE_NS);
+        rig_loop_timer_set(conn->run->loop, &conn->rx.watchdog, gone_ns);
 }
 
 void rig_iperf2_conn_rx_init(struct rig_iperf2_conn *conn)
@@ -39,16 +37,25 @@ void rig_iperf2_conn_rx_fini(struct rig_iperf2_conn *conn)
 }
 
 void rig_iperf2_conn_receive(struct rig_iperf2_conn *conn, struct rig_iperf2_group *group,
-                             bool bursts, bool by_time)
+                             bool bursts, rig_ns_t silence_ns)
 {
-    conn->rx.active = true;
-    conn->rx.meter.group = group;
-    conn->rx.bursts = bursts;
-    conn->rx.head_len_bytes = 0;
-    conn->rx.progress_ns = rig_loop_now(conn->run->loop);
-    if (by_time)
-        rig_loop_timer_set(conn->run->loop, &conn->rx.watchdog, conn->rx.progress_ns + SILENCE_NS);
+    struct rig_iperf2_conn_rx *rx = &conn->rx;
+    rx->active = true;
+    rig_iperf2_meter_join(&rx->meter, group);
+    rx->meter.base.trip_times = bursts;
+    rx->bursts = bursts;
+    rx->head_len_bytes = 0;
+    rx->progress_ns = rig_loop_now(conn->run->loop);
+    rx->silence_ns = silence_ns;
+    if (silence_ns)
+        rig_loop_timer_set(conn->run->loop, &rx->watchdog, rx->progress_ns + silence_ns);
     rig_stream_discard(conn->stream, !bursts);
+}
+
+static void burst_ends(struct rig_iperf2_conn *conn)
+{
+    double transit_s = (double)(int64_t)(rig_clock_wall_ns() - conn->rx.burst_sent_wall_ns) / 1e9;
+    rig_stats_add(&conn->rx.meter.transit_interval_s, transit_s);
 }
 
 static void burst_begins(struct rig_iperf2_conn *conn)
@@ -64,12 +71,8 @@ static void burst_begins(struct rig_iperf2_conn *conn)
     }
     rx->burst_left_bytes = burst.size_bytes - RIG_IPERF2_BURST_HDR_BYTES;
     rx->burst_sent_wall_ns = burst.sent_wall_ns;
-}
-
-static void burst_ends(struct rig_iperf2_conn *conn)
-{
-    double transit_s = (double)(int64_t)(rig_clock_wall_ns() - conn->rx.burst_sent_wall_ns) / 1e9;
-    rig_stats_add(&conn->rx.meter.transit_interval_s, transit_s);
+    if (!rx->burst_left_bytes)
+        burst_ends(conn);
 }
 
 static uint32_t fill_head(struct rig_iperf2_conn_rx *rx, const uint8_t *data, uint32_t len_bytes,
@@ -117,58 +120,60 @@ static void count(struct rig_iperf2_conn *conn, uint32_t len_bytes)
     rx->meter.total.read_bins[bin < RIG_IPERF2_READ_BINS ? bin : RIG_IPERF2_READ_BINS - 1]++;
 }
 
-static void acknowledge(struct rig_iperf2_conn *conn, const struct rig_iperf2_request *request)
+/* An error that a write meets comes only as its answer. */
+static int acknowledge(struct rig_iperf2_conn *conn, const struct rig_iperf2_request *request)
 {
     uint8_t ack[RIG_IPERF2_ACK_MAX_BYTES];
     uint32_t len = rig_iperf2_ack_write(ack, request, conn->accepted_wall_ns, rig_clock_wall_ns());
-    /* A client that went away meanwhile is found out by the next read. */
-    (void)rig_stream_write(conn->stream, ack, len);
+    int64_t n = rig_stream_write(conn->stream, ack, len);
+    return n < 0 ? (int)n : 0;
 }
 
-/* All of the request is there, or there is none. `head_len` bytes of the stream are held. */
-static void request_complete(struct rig_iperf2_conn *conn, bool has_request)
+/* All of the request is there, or there is none. `head_len` bytes of the stream are held. False:
+ * the conn is over and may be freed. */
+static bool request_complete(struct rig_iperf2_conn *conn, bool has_request)
 {
     struct rig_iperf2_conn_rx *rx = &conn->rx;
     struct rig_iperf2_request request = {.test = RIG_IPERF2_NORMAL};
     uint32_t held_bytes = rx->head_len_bytes;
     rx->reading_request = false;
+    int rc = 0;
     if (has_request && rig_iperf2_tcp_request_read(&request, rx->head, held_bytes) &&
         request.wants_ack && !conn->run->config.compatible)
-        acknowledge(conn, &request);
+        rc = acknowledge(conn, &request);
+    if (rc < 0) {
+        rig_iperf2_conn_end(conn, rc);
+        return false;
+    }
     conn->events->requested(conn->ctx, conn, &request);
-    if (conn->done)
-        return;
     if (rx->active)
         count(conn, held_bytes);
+    return true;
 }
 
-/* Returns how many of the bytes belong to the request (or were held to find out). */
-static uint32_t read_request(struct rig_iperf2_conn *conn, const uint8_t *data, uint32_t len_bytes)
+/* Takes from `data` what belongs to the request (or is held to find out). False: the conn is over
+ * and may be freed. */
+static bool read_request(struct rig_iperf2_conn *conn, const uint8_t **data, uint32_t *len_bytes)
 {
     struct rig_iperf2_conn_rx *rx = &conn->rx;
-    uint32_t used = fill_head(rx, data, len_bytes, rx->head_len_bytes < 4 ? 4 : rx->head_len_bytes);
+    uint32_t used =
+        fill_head(rx, *data, *len_bytes, rx->head_len_bytes < 4 ? 4 : rx->head_len_bytes);
     int32_t need = rig_iperf2_tcp_request_len(rx->head, rx->head_len_bytes);
-    if (need > 0 && (uint32_t)need > rx->head_len_bytes) {
-        used += fill_head(rx, data + used, len_bytes - used, (uint32_t)need);
-        if ((uint32_t)need > rx->head_len_bytes)
-            return used;
-    }
-    if (need)
-        request_complete(conn, need > 0);
-    return used;
+    if (need > 0 && (uint32_t)need > rx->head_len_bytes)
+        used += fill_head(rx, *data + used, *len_bytes - used, (uint32_t)need);
+    *data += used;
+    *len_bytes -= used;
+    if (!need || (need > 0 && (uint32_t)need > rx->head_len_bytes))
+        return true;
+    return request_complete(conn, need > 0);
 }
 
 void rig_iperf2_conn_rx_readable(struct rig_iperf2_conn *conn, const uint8_t *data,
                                  uint32_t len_bytes)
 {
     struct rig_iperf2_conn_rx *rx = &conn->rx;
-    if (rx->reading_request) {
-        uint32_t used = read_request(conn, data, len_bytes);
-        if (conn->done)
-            return;
-        data += used;
-        len_bytes -= used;
-    }
+    if (rx->reading_request && !read_request(conn, &data, &len_bytes))
+        return;
     if (!rx->active || !len_bytes)
         return;
     count(conn, len_bytes);
@@ -179,12 +184,9 @@ void rig_iperf2_conn_rx_readable(struct rig_iperf2_conn *conn, const uint8_t *da
 void rig_iperf2_conn_rx_eof(struct rig_iperf2_conn *conn)
 {
     struct rig_iperf2_conn_rx *rx = &conn->rx;
-    if (rx->reading_request) {
-        /* Gone before it said what it wanted: fewer bytes than a request, counted as data. */
-        request_complete(conn, false);
-        if (conn->done)
-            return;
-    }
+    /* Gone before it said what it wanted: fewer bytes than a request, counted as data. */
+    if (rx->reading_request && !request_complete(conn, false))
+        return;
     if (rx->active) {
         rig_iperf2_meter_finish(&rx->meter, rig_loop_now(conn->run->loop));
         rig_iperf2_conn_rx_fini(conn);

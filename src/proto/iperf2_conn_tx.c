@@ -19,6 +19,7 @@
 #define PUSH_BYTES        (2u << 20) /* written in one turn of the loop before others get theirs */
 #define DRAIN_LOOK_NS     RIG_NS_PER_MS
 #define DRAIN_PATIENCE_NS (10 * RIG_NS_PER_S) /* without a byte being acknowledged */
+#define STALL_PATIENCE_NS (60 * RIG_NS_PER_S) /* of a server with a client that does not read */
 
 static void push(struct rig_iperf2_conn *conn);
 static void drain(struct rig_iperf2_conn *conn);
@@ -123,10 +124,11 @@ static bool next_block(struct rig_iperf2_conn *conn, rig_ns_t now_ns)
         return false;
     }
     rig_pacer_sent(&tx->pacer, now_ns, 1);
-    uint32_t block = conn->run->config.len_bytes;
+    tx->progress_ns = now_ns;
+    uint32_t block = tx->len_bytes;
     if (block > tx->left_bytes)
         block = (uint32_t)tx->left_bytes;
-    if (conn->run->config.trip_times) {
+    if (tx->bursts) {
         if (block < RIG_IPERF2_BURST_HDR_BYTES)
             block = RIG_IPERF2_BURST_HDR_BYTES;
         put_burst_header(conn, block);
@@ -159,10 +161,34 @@ static void account(struct rig_iperf2_conn *conn, uint64_t n, rig_ns_t now_ns)
     struct rig_iperf2_conn_tx *tx = &conn->tx;
     rig_iperf2_meter_at(&tx->meter, now_ns);
     tx->meter.total.bytes += n;
-    if (n)
+    if (n) {
         tx->meter.total.ops++;
+        tx->progress_ns = now_ns;
+    }
     if (tx->left_bytes != UINT64_MAX)
         tx->left_bytes -= n < tx->left_bytes ? n : tx->left_bytes;
+}
+
+/* `writable` goes on; the timer sees to the end if the peer never reads again. A user may wait as
+ * long as he likes, but nobody may bind a server for ever. */
+static void wait_for_room(struct rig_iperf2_conn *conn, rig_ns_t now_ns)
+{
+    struct rig_iperf2_conn_tx *tx = &conn->tx;
+    rig_ns_t due_ns = tx->end_ns;
+    if (now_ns >= tx->end_ns) {
+        start_draining(conn);
+        return;
+    }
+    if (conn->run->is_server) {
+        rig_ns_t stalled_ns = tx->progress_ns + STALL_PATIENCE_NS;
+        if (now_ns >= stalled_ns) {
+            rig_iperf2_conn_end(conn, -ETIMEDOUT);
+            return;
+        }
+        due_ns = due_ns < stalled_ns ? due_ns : stalled_ns;
+    }
+    if (due_ns != UINT64_MAX)
+        rig_loop_timer_set(conn->run->loop, &tx->timer, due_ns);
 }
 
 static void push(struct rig_iperf2_conn *conn)
@@ -184,12 +210,7 @@ static void push(struct rig_iperf2_conn *conn)
         pushed_bytes += (uint64_t)n;
         if ((uint32_t)n < asked_bytes) {
             tx->meter.total.op_errors += n == 0;
-            /* `writable` goes on; the timer sees to the end if the peer never reads again. */
-            if (tx->end_ns != UINT64_MAX)
-                rig_loop_timer_set(conn->run->loop, &tx->timer,
-                                   now_ns < tx->end_ns ? tx->end_ns : now_ns + DRAIN_LOOK_NS);
-            if (now_ns >= tx->end_ns && !(tx->head_sent_bytes < tx->head_len_bytes))
-                start_draining(conn);
+            wait_for_room(conn, now_ns);
             return;
         }
     }
@@ -219,7 +240,10 @@ void rig_iperf2_conn_send(struct rig_iperf2_conn *conn, struct rig_iperf2_group 
     struct rig_iperf2_conn_tx *tx = &conn->tx;
     rig_ns_t now_ns = rig_clock_ns();
     tx->active = true;
-    tx->meter.group = group;
+    rig_iperf2_meter_join(&tx->meter, group);
+    tx->len_bytes = amount->len_bytes;
+    tx->bursts = amount->bursts;
+    tx->progress_ns = now_ns;
     tx->start_wall_ns = rig_clock_wall_ns();
     tx->end_ns = amount->duration_ns ? now_ns + amount->duration_ns : UINT64_MAX;
     tx->left_bytes = amount->bytes ? amount->bytes : UINT64_MAX;

@@ -64,10 +64,13 @@ static void group_report(struct rig_iperf2_group *group, enum rig_iperf2_event e
 
 static void slot_flush(struct rig_iperf2_group *group, uint32_t i)
 {
-    if (group->slots[i].index && group->slots[i].n_flows > 1) {
+    /* One flow that outlives the others still belongs to the sum: intervals add up to its result.
+     */
+    if (group->slots[i].index && group->joined > 1) {
+        rig_ns_t start_ns = (group->slots[i].index - 1) * group->run->config.interval_ns;
         struct rig_iperf2_report line = {
-            .start_ns = group->slots[i].start_ns,
-            .end_ns = group->slots[i].end_ns,
+            .start_ns = start_ns,
+            .end_ns = start_ns + group->slots[i].span_ns,
             .counts = group->slots[i].counts,
         };
         group_report(group, RIG_IPERF2_SUM_INTERVAL, group->slots[i].n_flows, &line);
@@ -93,23 +96,25 @@ static void slots_flush_below(struct rig_iperf2_group *group, uint64_t limit)
     }
 }
 
-static void group_interval(struct rig_iperf2_group *group, uint64_t index,
+/* `late_ns`: of the flow's start behind the group's. Its line goes to the nearest interval. */
+static void group_interval(struct rig_iperf2_group *group, rig_ns_t late_ns,
                            const struct rig_iperf2_report *line)
 {
+    rig_ns_t interval_ns = group->run->config.interval_ns;
+    uint64_t index = (late_ns + line->start_ns + interval_ns / 2) / interval_ns + 1;
+    rig_ns_t span_ns = line->end_ns - line->start_ns;
     uint32_t i = (uint32_t)(index % RIG_IPERF2_GROUP_SLOTS);
     if (group->slots[i].index != index) {
         slot_flush(group, i);
         memset(&group->slots[i], 0, sizeof(group->slots[i]));
         group->slots[i].index = index;
-        group->slots[i].start_ns = line->start_ns;
     }
     group->slots[i].n_flows++;
-    if (line->end_ns > group->slots[i].end_ns)
-        group->slots[i].end_ns = line->end_ns;
+    if (span_ns > group->slots[i].span_ns)
+        group->slots[i].span_ns = span_ns;
     counts_add(&group->slots[i].counts, &line->counts);
-    if (group->slots[i].n_flows >= group->running) {
+    if (group->slots[i].n_flows >= group->running)
         slots_flush_below(group, index + 1);
-    }
 }
 
 static void group_join(struct rig_iperf2_group *group, rig_ns_t start_ns)
@@ -160,7 +165,7 @@ void rig_iperf2_meter_init(struct rig_iperf2_meter *meter, struct rig_iperf2_run
 {
     memset(meter, 0, sizeof(*meter));
     meter->run = run;
-    meter->group = group;
+    rig_iperf2_meter_join(meter, group);
     meter->base.is_sender = is_sender;
     meter->base.is_server = run->is_server;
     meter->base.udp = run->config.udp;
@@ -170,13 +175,33 @@ void rig_iperf2_meter_init(struct rig_iperf2_meter *meter, struct rig_iperf2_run
     rig_timer_init(&meter->timer, on_timer, meter);
 }
 
-void rig_iperf2_meter_connected(struct rig_iperf2_meter *meter, uint32_t id,
-                                const struct rig_endpoint *local, const struct rig_endpoint *peer,
-                                uint32_t window_bytes)
+void rig_iperf2_meter_join(struct rig_iperf2_meter *meter, struct rig_iperf2_group *group)
+{
+    meter->group = group;
+    if (group)
+        group->members++;
+}
+
+static void let_go_of_group(struct rig_iperf2_meter *meter)
+{
+    if (meter->group)
+        meter->group->members--;
+    meter->group = NULL;
+}
+
+void rig_iperf2_meter_identify(struct rig_iperf2_meter *meter, uint32_t id,
+                               const struct rig_endpoint *local, const struct rig_endpoint *peer)
 {
     meter->base.id = id;
     meter->base.local = *local;
     meter->base.peer = *peer;
+}
+
+void rig_iperf2_meter_connected(struct rig_iperf2_meter *meter, uint32_t id,
+                                const struct rig_endpoint *local, const struct rig_endpoint *peer,
+                                uint32_t window_bytes)
+{
+    rig_iperf2_meter_identify(meter, id, local, peer);
     struct rig_iperf2_report report = meter->base;
     report.event = RIG_IPERF2_CONNECTED;
     report.window_bytes = window_bytes;
@@ -215,7 +240,6 @@ static void report_interval(struct rig_iperf2_meter *meter, rig_ns_t to_ns)
     struct rig_iperf2_report line = make_line(meter, RIG_IPERF2_INTERVAL, meter->cut_ns, to_ns);
     line.counts = counts_since(&meter->total, &meter->at_cut);
     line.transit_s = meter->transit_interval_s;
-    uint64_t index = meter->index;
 
     meter->at_cut = meter->total;
     meter->cut_ns = to_ns;
@@ -224,7 +248,7 @@ static void report_interval(struct rig_iperf2_meter *meter, rig_ns_t to_ns)
     rig_stats_init(&meter->transit_interval_s);
     rig_iperf2_run_report(meter->run, &line);
     if (meter->group)
-        group_interval(meter->group, index, &line);
+        group_interval(meter->group, meter->start_ns - meter->group->start_ns, &line);
 }
 
 void rig_iperf2_meter_cut(struct rig_iperf2_meter *meter, rig_ns_t now_ns)
@@ -261,10 +285,14 @@ void rig_iperf2_meter_finish(struct rig_iperf2_meter *meter, rig_ns_t end_ns)
     rig_iperf2_run_report(meter->run, &result);
     if (meter->group)
         group_leave(meter->group, end_ns, &result);
+    let_go_of_group(meter);
 }
 
 void rig_iperf2_meter_fini(struct rig_iperf2_meter *meter)
 {
+    if (meter->running && meter->group)
+        meter->group->running--;
     meter->running = false;
+    let_go_of_group(meter);
     rig_loop_timer_stop(meter->run->loop, &meter->timer);
 }

@@ -14,7 +14,8 @@
 struct rig_iperf2_group {
     struct rig_iperf2_run *run;
     bool is_sender;
-    uint32_t joined; /* flows that ever were in it */
+    uint32_t members; /* meters that point here, also before they start */
+    uint32_t joined;  /* flows that ran in it since it was last empty */
     uint32_t running;
     rig_ns_t start_ns; /* of the first */
     rig_ns_t end_ns;   /* of the last */
@@ -22,7 +23,7 @@ struct rig_iperf2_group {
     struct {
         uint64_t index; /* 1-based number of the interval; 0: free */
         uint32_t n_flows;
-        rig_ns_t start_ns, end_ns; /* from the start of the flows */
+        rig_ns_t span_ns; /* of the longest line: the last interval may be short */
         struct rig_iperf2_counts counts;
     } slots[RIG_IPERF2_GROUP_SLOTS];
 };
@@ -53,7 +54,12 @@ struct rig_iperf2_meter {
 
 void rig_iperf2_meter_init(struct rig_iperf2_meter *meter, struct rig_iperf2_run *run,
                            struct rig_iperf2_group *group, bool is_sender);
-/* Take the number and the endpoints, and report CONNECTED. */
+/* Be added up with the flows of `group` (or NULL) from the start on. Once for a meter. */
+void rig_iperf2_meter_join(struct rig_iperf2_meter *meter, struct rig_iperf2_group *group);
+/* Take the number and the endpoints. */
+void rig_iperf2_meter_identify(struct rig_iperf2_meter *meter, uint32_t id,
+                               const struct rig_endpoint *local, const struct rig_endpoint *peer);
+/* The same, and report CONNECTED. */
 void rig_iperf2_meter_connected(struct rig_iperf2_meter *meter, uint32_t id,
                                 const struct rig_endpoint *local, const struct rig_endpoint *peer,
                                 uint32_t window_bytes);

@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SILENCE_MIN_NS (10 * RIG_NS_PER_S)
+#define SILENCE_MAX_NS (3600 * RIG_NS_PER_S)
+
 void rig_iperf2_fill(uint8_t *out, uint32_t len_bytes)
 {
     for (uint32_t i = 0; i < len_bytes; i++)
@@ -93,8 +96,17 @@ void rig_iperf2_run_fail(struct rig_iperf2_run *run, const struct rig_iperf2_rep
 
 void rig_iperf2_run_done(struct rig_iperf2_run *run)
 {
-    if (!rig_timer_armed(&run->done_timer))
+    if (!run->done_asked)
         rig_loop_timer_set(run->loop, &run->done_timer, rig_loop_now(run->loop));
+    run->done_asked = true;
+}
+
+rig_ns_t rig_iperf2_silence_ns(double rate_pps)
+{
+    double ten_intervals_ns = rate_pps > 0 ? 10e9 / rate_pps : 0;
+    if (ten_intervals_ns > (double)SILENCE_MAX_NS)
+        return SILENCE_MAX_NS;
+    return ten_intervals_ns > (double)SILENCE_MIN_NS ? (rig_ns_t)ten_intervals_ns : SILENCE_MIN_NS;
 }
 
 double rig_iperf2_rate_pps(const struct rig_rate *rate, uint32_t len_bytes)
@@ -112,7 +124,7 @@ const char *rig_iperf2_error_text(int error)
     case ECONNRESET:
         return "the peer reset the connection";
     case EPIPE:
-        return "the peer closed the connection";
+        return "the peer closed the connection before the end of the test";
     case ETIMEDOUT:
         return "the peer does not answer";
     case EHOSTUNREACH:

@@ -15,6 +15,7 @@ struct rig_iperf2_run {
     uint32_t own_next_id;
     int error; /* the first failure */
     struct rig_timer done_timer;
+    bool done_asked;
     uint8_t *pattern; /* len_bytes of payload, as iperf fills it: "0123456789..." */
 };
 
@@ -32,6 +33,8 @@ void rig_iperf2_run_fail(struct rig_iperf2_run *run, const struct rig_iperf2_rep
                          int error, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /* Call `done` in the next turn of the loop, once. */
 void rig_iperf2_run_done(struct rig_iperf2_run *run);
+/* How long a peer that was to send `rate_pps` (0: unlimited) may be silent before it is gone. */
+rig_ns_t rig_iperf2_silence_ns(double rate_pps);
 /* Fill `len` bytes with iperf's digits. */
 void rig_iperf2_fill(uint8_t *out, uint32_t len_bytes);
 /* "Connection refused" and the like for what a peer or the network answered. */

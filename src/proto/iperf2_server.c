@@ -35,6 +35,7 @@ int rig_iperf2_server_new_with_ids(struct rig_iperf2_server **server, struct rig
         return rc;
     }
     new->run.is_server = true;
+    new->in_client = ids != NULL;
     if (ids)
         new->run.next_id = ids;
     rig_timer_init(&new->deadline, on_deadline, new);
@@ -89,7 +90,7 @@ struct rig_iperf2_group *rig_iperf2_server_group(struct rig_iperf2_server *serve
     struct rig_iperf2_host_group *idle = NULL;
     for (uint32_t i = 0; i < RIG_IPERF2_GROUPS_MAX; i++) {
         struct rig_iperf2_host_group *entry = &server->groups[i];
-        if (!entry->group.running) {
+        if (!entry->group.members) {
             if (!idle)
                 idle = entry;
         } else if (entry->group.is_sender == is_sender && rig_addr_equal(&entry->host, host)) {
@@ -127,13 +128,20 @@ void rig_iperf2_server_ended(struct rig_iperf2_server *server)
         rig_iperf2_server_tcp_next(server);
 }
 
+double rig_iperf2_server_rate_pps(const struct rig_iperf2_request *request, uint32_t len_bytes)
+{
+    struct rig_rate rate = {.value = request->rate_bps, .is_pps = request->rate_is_pps};
+    return rig_iperf2_rate_pps(&rate, len_bytes);
+}
+
 struct rig_iperf2_amount rig_iperf2_server_amount(const struct rig_iperf2_request *request,
                                                   uint32_t len_bytes)
 {
-    struct rig_rate rate = {.value = request->rate_bps};
     return (struct rig_iperf2_amount){
         .duration_ns = request->duration_ns,
         .bytes = request->amount_bytes,
-        .rate_pps = rig_iperf2_rate_pps(&rate, len_bytes),
+        .rate_pps = rig_iperf2_server_rate_pps(request, len_bytes),
+        .len_bytes = len_bytes,
+        .bursts = request->trip_times,
     };
 }

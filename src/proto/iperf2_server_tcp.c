@@ -78,8 +78,12 @@ static void connect_back(struct rig_iperf2_server *server, const struct rig_endp
 static void start_sending(struct rig_iperf2_server_conn *flow)
 {
     struct rig_iperf2_server *server = flow->server;
-    struct rig_iperf2_amount amount =
-        rig_iperf2_server_amount(&flow->request, server->run.config.len_bytes);
+    uint32_t len_bytes = server->run.config.len_bytes;
+    if (flow->request.len_bytes && flow->request.len_bytes < len_bytes)
+        len_bytes = flow->request.len_bytes;
+    struct rig_iperf2_amount amount = rig_iperf2_server_amount(&flow->request, len_bytes);
+    if (flow->is_back) /* a stream of its own, which announces nothing */
+        amount.bursts = false;
     rig_iperf2_conn_send(flow->conn, rig_iperf2_server_group(server, &flow->peer.addr, true),
                          &amount, NULL);
 }
@@ -87,10 +91,13 @@ static void start_sending(struct rig_iperf2_server_conn *flow)
 static void start_receiving(struct rig_iperf2_server_conn *flow)
 {
     struct rig_iperf2_server *server = flow->server;
-    bool bursts = flow->request.trip_times;
-    flow->conn->rx.meter.base.trip_times = bursts;
+    /* A client may be as silent as it likes, but one that listens for a server's flow wants it. */
+    rig_ns_t silence_ns =
+        server->in_client ? rig_iperf2_silence_ns(rig_iperf2_rate_pps(&server->run.config.rate,
+                                                                      server->run.config.len_bytes))
+                          : 0;
     rig_iperf2_conn_receive(flow->conn, rig_iperf2_server_group(server, &flow->peer.addr, false),
-                            bursts, false);
+                            flow->request.trip_times, silence_ns);
 }
 
 static void on_connected(void *ctx, struct rig_iperf2_conn *conn)

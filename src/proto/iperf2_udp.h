@@ -73,11 +73,12 @@ struct rig_iperf2_udp_tx_spec {
     struct rig_udp *udp;
     struct rig_endpoint peer;
     struct rig_addr local;
-    uint32_t len_bytes;
-    struct rig_iperf2_amount amount;
+    struct rig_iperf2_amount amount; /* and the length of the datagrams */
     const struct rig_iperf2_request *request;
     struct rig_iperf2_group *group;
     bool expects_answer; /* the final datagram is repeated until rig_iperf2_udp_tx_answered */
+    bool full_duplex;
+    bool trip_times;
     void (*done)(void *ctx, int error);
     void *ctx;
 };

@@ -245,12 +245,14 @@ int rig_iperf2_udp_tx_start(struct rig_iperf2_udp_tx *tx, struct rig_iperf2_run 
         .ctx = spec->ctx,
         .expects_answer = spec->expects_answer,
         .next_id = 1,
-        .len_bytes = spec->len_bytes,
+        .len_bytes = spec->amount.len_bytes,
         .end_ns = spec->amount.duration_ns ? now_ns + spec->amount.duration_ns : UINT64_MAX,
         .left_bytes = spec->amount.bytes ? spec->amount.bytes : UINT64_MAX,
         .wall_offset_ns = rig_clock_wall_ns() - now_ns,
     };
     rig_iperf2_meter_init(&tx->meter, run, spec->group, true);
+    tx->meter.base.full_duplex = spec->full_duplex;
+    tx->meter.base.trip_times = spec->trip_times;
     tx->meter.sample = sample;
     tx->meter.ctx = tx;
     rig_timer_init(&tx->timer, on_timer, tx);

@@ -25,6 +25,7 @@ enum {
 enum {
     UPPER_NOUDPFIN = 0x0008,
     UPPER_TRIPTIME = 0x0010,
+    UPPER_UNITS_PPS = 0x0080,
     UPPER_REVERSE = 0x0400,
     UPPER_FULLDUPLEX = 0x0800,
     UPPER_EPOCH_START = 0x1000,
@@ -154,6 +155,7 @@ static void read_extension(struct rig_iperf2_request *out, const uint8_t *base, 
     uint16_t upper = get16(base + EXT_UPPER);
     out->tos = (uint8_t)get16(base + EXT_TOS);
     out->rate_bps = get32(base + EXT_RATE_L) | (uint64_t)(get32(base + EXT_RATE_U) >> 8) << 32;
+    out->rate_is_pps = (upper & UPPER_UNITS_PPS) != 0;
     out->no_udp_fin = (upper & UPPER_NOUDPFIN) != 0;
     if (flags & FLAG_VERSION2) {
         if (upper & UPPER_FULLDUPLEX)
@@ -229,6 +231,8 @@ static uint16_t upper_flags(const struct rig_iperf2_request *in)
         upper |= UPPER_TRIPTIME;
     if (in->has_start)
         upper |= UPPER_EPOCH_START;
+    if (in->rate_is_pps)
+        upper |= UPPER_UNITS_PPS;
     if (in->no_udp_fin)
         upper |= UPPER_NOUDPFIN;
     return upper;
@@ -238,7 +242,8 @@ static uint32_t amount_word(const struct rig_iperf2_request *in)
 {
     if (in->amount_bytes)
         return (uint32_t)(in->amount_bytes > INT32_MAX ? INT32_MAX : in->amount_bytes);
-    rig_ns_t units = in->duration_ns / UNIT_NS;
+    /* A time below one unit must not become 0, which stands for a test without end. */
+    rig_ns_t units = in->duration_ns / UNIT_NS + (in->duration_ns % UNIT_NS != 0);
     return (uint32_t) - (int32_t)(units > INT32_MAX ? INT32_MAX : units);
 }
 
@@ -381,9 +386,14 @@ enum {
     REP_BYTES = 112,
 };
 
-/* A number as whole part and millionths, negative parts both negative, as iperf casts them. */
+/* A number as whole part and millionths, negative parts both negative, as iperf casts them. Sums of
+ * delays between clocks that do not agree leave the field's range. */
 static void put_split(uint8_t *p, double value)
 {
+    if (value > INT32_MAX)
+        value = INT32_MAX;
+    if (value < -INT32_MAX)
+        value = -INT32_MAX;
     int32_t whole = (int32_t)value;
     put32(p, (uint32_t)whole);
     put32(p + 4, (uint32_t)(int32_t)((value - whole) * 1e6));
@@ -396,12 +406,11 @@ static double get_split(const uint8_t *p)
 
 static void write_transit(uint8_t *rep, const struct rig_iperf2_server_report *in)
 {
-    double m2_scaled = in->transit_m2_s2 * 1e12;
     put_split(rep + REP_TRANSIT, in->transit_min_s);
     put_split(rep + REP_TRANSIT + 8, in->transit_max_s);
     put_split(rep + REP_TRANSIT + 16, in->transit_sum_s);
     put_split(rep + REP_TRANSIT + 24, in->transit_mean_s);
-    put_split(rep + REP_TRANSIT + 32, m2_scaled < INT32_MAX ? m2_scaled : INT32_MAX);
+    put_split(rep + REP_TRANSIT + 32, in->transit_m2_s2 * 1e12);
     put32(rep + REP_TRANSIT_COUNT, (uint32_t)in->transit_count);
     double seconds = (double)in->duration_ns / 1e9;
     put32(rep + REP_IPG_COUNT, seconds > 0 ? (uint32_t)((double)in->datagrams / seconds) : 0);
@@ -437,7 +446,8 @@ static void read_transit(struct rig_iperf2_server_report *out, const uint8_t *re
     out->transit_max_s = get_split(rep + REP_TRANSIT + 8);
     out->transit_sum_s = get_split(rep + REP_TRANSIT + 16);
     out->transit_mean_s = get_split(rep + REP_TRANSIT + 24);
-    out->transit_m2_s2 = get_split(rep + REP_TRANSIT + 32) / 1e12;
+    double m2_s2 = get_split(rep + REP_TRANSIT + 32) / 1e12;
+    out->transit_m2_s2 = m2_s2 > 0 ? m2_s2 : 0; /* a sum of squares: anything else is a lie */
     out->transit_count = get32(rep + REP_TRANSIT_COUNT);
 }
 

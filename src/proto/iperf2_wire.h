@@ -49,7 +49,8 @@ struct rig_iperf2_request {
     uint32_t len_bytes;    /* 0: not given */
     uint64_t amount_bytes; /* 0: the test is timed */
     rig_ns_t duration_ns;  /* 0: the test is by amount, or endless */
-    uint64_t rate_bps;     /* 0: not given */
+    uint64_t rate_bps;     /* 0: not given; packets a second if rate_is_pps */
+    bool rate_is_pps;
     uint8_t tos;
     bool trip_times;
     bool no_udp_fin;

@@ -175,6 +175,69 @@ static void two_flows_of_a_group_have_one_sum_an_interval(void **state)
     close_fixture(&fixture);
 }
 
+static void sums_add_up_when_one_flow_outlives_the_other(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct rig_iperf2_group group;
+    struct rig_iperf2_meter meters[2];
+    open_fixture(&fixture, SECOND);
+    rig_iperf2_group_init(&group, &fixture.run, false);
+    for (uint64_t i = 0; i < 2; i++) {
+        rig_iperf2_meter_init(&meters[i], &fixture.run, &group, false);
+        rig_iperf2_meter_start(&meters[i], SECOND + i * SECOND / 100);
+        add(&meters[i], SECOND + SECOND / 2, 100);
+    }
+    rig_iperf2_meter_finish(&meters[0], 2 * SECOND);
+    add(&meters[1], 2 * SECOND + SECOND / 2, 7);
+    rig_iperf2_meter_finish(&meters[1], 2 * SECOND + SECOND / 2);
+    assert_int_equal(sum_of(&fixture, RIG_IPERF2_SUM_RESULT), 207);
+    assert_int_equal(sum_of(&fixture, RIG_IPERF2_SUM_INTERVAL), 207);
+    assert_int_equal(count_of(&fixture, RIG_IPERF2_SUM_INTERVAL), 2);
+    close_fixture(&fixture);
+}
+
+static void a_flow_that_joins_late_is_summed_in_the_groups_time(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct rig_iperf2_group group;
+    struct rig_iperf2_meter meters[2];
+    open_fixture(&fixture, SECOND);
+    rig_iperf2_group_init(&group, &fixture.run, false);
+    for (int i = 0; i < 2; i++)
+        rig_iperf2_meter_init(&meters[i], &fixture.run, &group, false);
+    rig_iperf2_meter_start(&meters[0], SECOND);
+    rig_iperf2_meter_at(&meters[0], 4 * SECOND);
+    rig_iperf2_meter_start(&meters[1], 4 * SECOND);
+    for (int i = 0; i < 2; i++)
+        add(&meters[i], 4 * SECOND + 1, 10);
+    for (int i = 0; i < 2; i++)
+        rig_iperf2_meter_finish(&meters[i], 5 * SECOND);
+    assert_int_equal(count_of(&fixture, RIG_IPERF2_SUM_INTERVAL), 1);
+    assert_int_equal(sum_of(&fixture, RIG_IPERF2_SUM_INTERVAL), 20);
+    close_fixture(&fixture);
+}
+
+static void a_group_knows_of_meters_that_have_not_begun(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct rig_iperf2_group group;
+    struct rig_iperf2_meter meters[2];
+    open_fixture(&fixture, SECOND);
+    rig_iperf2_group_init(&group, &fixture.run, false);
+    for (int i = 0; i < 2; i++)
+        rig_iperf2_meter_init(&meters[i], &fixture.run, &group, false);
+    assert_int_equal(group.members, 2);
+    rig_iperf2_meter_fini(&meters[0]);
+    rig_iperf2_meter_start(&meters[1], SECOND);
+    rig_iperf2_meter_finish(&meters[1], 2 * SECOND);
+    rig_iperf2_meter_fini(&meters[1]);
+    assert_int_equal(group.members, 0);
+    close_fixture(&fixture);
+}
+
 static void a_flow_alone_has_no_sum(void **state)
 {
     (void)state;
@@ -201,6 +264,9 @@ int main(void)
         cmocka_unit_test(losses_that_are_made_good_later_are_negative),
         cmocka_unit_test(a_result_ends_no_earlier_than_its_last_interval),
         cmocka_unit_test(two_flows_of_a_group_have_one_sum_an_interval),
+        cmocka_unit_test(sums_add_up_when_one_flow_outlives_the_other),
+        cmocka_unit_test(a_flow_that_joins_late_is_summed_in_the_groups_time),
+        cmocka_unit_test(a_group_knows_of_meters_that_have_not_begun),
         cmocka_unit_test(a_flow_alone_has_no_sum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

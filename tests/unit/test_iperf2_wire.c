@@ -351,6 +351,63 @@ static void a_truncated_report_is_refused(void **state)
     assert_true(rig_iperf2_report_read(&got, bytes, 16 + 40));
 }
 
+static void a_time_below_10_ms_is_not_a_test_without_end(void **state)
+{
+    (void)state;
+    uint8_t bytes[RIG_IPERF2_TCP_HDR_MAX_BYTES];
+    struct rig_iperf2_request got;
+    struct rig_iperf2_request request = {.test = RIG_IPERF2_REVERSE, .duration_ns = 1};
+    uint32_t len = rig_iperf2_tcp_request_write(bytes, &request);
+    assert_true(rig_iperf2_tcp_request_read(&got, bytes, len));
+    assert_int_equal(got.duration_ns, 10 * RIG_NS_PER_MS);
+}
+
+static void a_rate_in_packets_is_told_from_one_in_bits(void **state)
+{
+    (void)state;
+    uint8_t bytes[RIG_IPERF2_UDP_REQUEST_MAX_BYTES];
+    struct rig_iperf2_request got;
+    struct rig_iperf2_request request = {
+        .test = RIG_IPERF2_REVERSE, .rate_bps = 100, .rate_is_pps = true};
+    uint32_t len = rig_iperf2_udp_request_write(bytes, &request);
+    assert_true(rig_iperf2_udp_request_read(&got, bytes, len));
+    assert_int_equal(got.rate_bps, 100);
+    assert_true(got.rate_is_pps);
+    bytes[16 + 24 + 9] &= 0x7f; /* the lower byte of the upper flags */
+    assert_true(rig_iperf2_udp_request_read(&got, bytes, len));
+    assert_false(got.rate_is_pps);
+}
+
+static void delays_between_clocks_that_disagree_stay_within_their_fields(void **state)
+{
+    (void)state;
+    uint8_t bytes[RIG_IPERF2_REPORT_BYTES];
+    struct rig_iperf2_server_report got;
+    struct rig_iperf2_server_report report = {.has_transit = true,
+                                              .transit_count = 1000000,
+                                              .transit_min_s = -2.5e9,
+                                              .transit_max_s = 1.7e9,
+                                              .transit_sum_s = 1.7e15,
+                                              .transit_m2_s2 = 1e30};
+    rig_iperf2_report_write(bytes, &report, 0);
+    assert_true(rig_iperf2_report_read(&got, bytes, sizeof(bytes)));
+    assert_true(got.transit_min_s == -INT32_MAX);
+    assert_true(got.transit_max_s == 1.7e9);
+    assert_true(got.transit_sum_s == INT32_MAX);
+}
+
+static void a_negative_sum_of_squares_is_not_believed(void **state)
+{
+    (void)state;
+    uint8_t bytes[RIG_IPERF2_REPORT_BYTES];
+    struct rig_iperf2_server_report got;
+    struct rig_iperf2_server_report report = {
+        .has_transit = true, .transit_count = 2, .transit_m2_s2 = -1};
+    rig_iperf2_report_write(bytes, &report, 0);
+    assert_true(rig_iperf2_report_read(&got, bytes, sizeof(bytes)));
+    assert_true(got.transit_m2_s2 == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -374,6 +431,10 @@ int main(void)
         cmocka_unit_test(a_report_with_the_old_header_of_12_bytes_is_read),
         cmocka_unit_test(a_final_datagram_is_no_report),
         cmocka_unit_test(a_truncated_report_is_refused),
+        cmocka_unit_test(a_time_below_10_ms_is_not_a_test_without_end),
+        cmocka_unit_test(a_rate_in_packets_is_told_from_one_in_bits),
+        cmocka_unit_test(delays_between_clocks_that_disagree_stay_within_their_fields),
+        cmocka_unit_test(a_negative_sum_of_squares_is_not_believed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
