@@ -10,12 +10,14 @@ PYTHON       ?= $(firstword $(wildcard /usr/bin/python3) python3)
 MESON_FLAGS  ?=
 PYTEST_FLAGS ?=
 FUZZ_SECONDS ?= 60
+TEST_JOBS    ?= 2
 export PYTHON LWIP
 # Where a user's PATH ends, ip, sysctl, ethtool and dnsmasq may begin.
 export PATH := $(PATH):/usr/sbin:/sbin
 
-# Leave no caches in the source tree: it may belong to another user.
-pytest   = PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -q -p no:cacheprovider $(PYTEST_FLAGS)
+# Leave no caches in the source tree: it may belong to another user. pytest names its folder after
+# LOGNAME, and would take the root of a user namespace for the real one.
+pytest   = LOGNAME=$$(id -un) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -q -p no:cacheprovider $(PYTEST_FLAGS)
 asan_env = ASAN_OPTIONS=abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1
 step     = @printf '\n== %s\n'
 
@@ -50,9 +52,10 @@ test-asan: $(BUILD_ASAN)/build.ninja ## unit tests under ASan and UBSan
 	@ninja --quiet -C $(BUILD_ASAN)
 	@$(asan_env) tools/quiet meson test -C $(BUILD_ASAN) --print-errorlogs
 
+# Two at a time: these tests wait more than they compute.
 integration: $(BUILD_ASAN)/build.ninja ## integration tests under ASan and UBSan
 	@ninja --quiet -C $(BUILD_ASAN)
-	@$(asan_env) NETRIG=$(abspath $(BUILD_ASAN))/netrig $(pytest) tests/integration
+	@$(asan_env) NETRIG=$(abspath $(BUILD_ASAN))/netrig $(pytest) -n $(TEST_JOBS) tests/integration
 
 structure: all ## layers, sizes, headers
 	@tools/check-layers $(BUILD)
@@ -80,7 +83,7 @@ clean: ## remove what was built; keep lwIP's source in .cache
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
-	@echo 'Variables: BUILD=DIR LWIP=DIR PREFIX=DIR MESON_FLAGS=... PYTEST_FLAGS=... FUZZ_SECONDS=N'
+	@echo 'Variables: BUILD=DIR LWIP=DIR PREFIX=DIR MESON_FLAGS=... PYTEST_FLAGS=... FUZZ_SECONDS=N TEST_JOBS=N'
 
 # ---- build directories ----
 
