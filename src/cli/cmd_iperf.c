@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -204,6 +205,16 @@ static void tear_down(struct session *session)
 
 /* ---- life ---- */
 
+/* A server holds a descriptor for each client; the soft limit is often a thousand. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int open_output(struct session *session, struct rig_err *err)
 {
     session->file = stdout;
@@ -253,6 +264,7 @@ static enum rig_exit run(struct session *session)
 {
     struct rig_err *err = &session->err;
     session->code = RIG_EXIT_OK;
+    raise_descriptor_limit();
     int rc = rig_iperf_args_resolve(&session->args, err);
     if (rc == 0)
         rc = stand(session, err);

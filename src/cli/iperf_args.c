@@ -40,6 +40,7 @@ enum {
     OPT_TRIP,
     OPT_LISTEN,
     OPT_COMPAT,
+    OPT_SINGLE,
     OPT_ON,
     OPT_IPV4,
     OPT_GATEWAY,
@@ -80,6 +81,7 @@ static const struct rig_option options[] = {
     {'L', "listenport", "PORT", NULL, "where -d and -r come back to (the server's port)", OPT_LISTEN},
     {0, "trip-times", NULL, NULL, "measure one-way delays (both clocks must agree)", OPT_TRIP},
     {0, "txstart-time", "EPOCH", NULL, "start to send at this second since 1970 (a decimal)", OPT_TXSTART},
+    {0, "no-gso", NULL, NULL, "UDP: one packet a datagram, no super-packets", OPT_SINGLE},
 
     {'1', "singleclient", NULL, "Server", "serve one client host at a time", OPT_ONE},
     {'D', "daemon", NULL, NULL, "run in the background; reports go to -o FILE", OPT_DAEMON},
@@ -296,6 +298,9 @@ static int set_load(struct rig_iperf_args *args, int id, const char *arg, struct
         return 0;
     case OPT_COMPAT:
         iperf->compatible = true;
+        return 0;
+    case OPT_SINGLE:
+        iperf->single = true;
         return 0;
     case OPT_ONE:
         iperf->one_at_a_time = true;

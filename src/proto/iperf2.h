@@ -41,6 +41,7 @@ struct rig_iperf2_config {
     bool one_at_a_time; /* server, -1 */
     bool compatible;    /* client, -C: no request is sent */
     bool trip_times;
+    bool single;              /* one packet a datagram, never a super-packet */
     bool enhanced;            /* -e: fill the report that goes to the client, too */
     rig_ns_t txstart_wall_ns; /* 0: at once */
     struct rig_net_options net;

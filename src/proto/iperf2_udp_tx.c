@@ -227,6 +227,7 @@ static int open_sender(struct rig_iperf2_udp_tx *tx, const struct rig_iperf2_udp
         .local = spec->local,
         .payload = tx->payload,
         .len_bytes = tx->len_bytes,
+        .single = tx->run->config.single,
     };
     return rig_udp_sender_open(&tx->sender, tx->udp, &sender_spec, on_writable, tx, err);
 }
