@@ -97,6 +97,8 @@ def test_a_gateway_leads_to_another_network(world, netrig, stock, kind):
     beyond.ip("route add default via 10.3.0.1")
     router.run(["sysctl", "-qw", "net.ipv4.ip_forward=1"])
     Stock(stock).server(world, beyond, udp=True)
+    # the router asks for its neighbour now: while it asks, it drops all but a few packets
+    router.run(["ping", "-n", "-c", "1", "-W", "2", "10.3.0.2"])
     end = Netrig(netrig, place, "--ipv4", "10.2.0.2/24", "--ipv4-gateway", "10.2.0.1")
     client = end.client(world, None, "10.3.0.2", "-u", "-b", "5m", "-t", "1.2")
     assert Netrig.server_reports(client)[0].lost == 0, client.story()
