@@ -126,8 +126,9 @@ static void tell_own_drops(struct rig_iperf2_udp_rx *rx)
     if (!dropped)
         return;
     rig_iperf2_run_warn(rx->meter.run, &rx->meter.base,
-                        "flow %u: this host's socket buffer of %u bytes overflowed and threw away "
-                        "%llu packets: that loss is the receiver's, not the network's",
+                        "flow %u: this host's socket buffer of %u bytes overflowed %llu times (a "
+                        "train of datagrams counts once): that loss is the receiver's, not the "
+                        "network's",
                         rx->meter.base.id, rig_udp_window(rx->udp, false),
                         (unsigned long long)dropped);
 }
