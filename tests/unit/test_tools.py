@@ -2,6 +2,7 @@
 """Each structure check fails when it should: a small sound tree, and one planted fault a test."""
 
 import pathlib
+import re
 import shutil
 import subprocess
 
@@ -339,6 +340,28 @@ def test_lwip_that_no_source_has_names_what_failed(tmp_path, name, text):
     assert list((tmp_path / "cache").iterdir()) == []
 
 
+@pytest.mark.skipif(not shutil.which("apt-get"), reason="needs apt-get")
+def test_lwip_with_another_content_is_refused(tmp_path):
+    repository = tmp_path / "repository"
+    repository.mkdir()
+    tarball = "lwip_2.1.3+dfsg1.orig.tar.xz"
+    content = b"not lwIP"
+    (repository / tarball).write_bytes(content)
+    known = re.search(r"SHA256=(\w+)", (ROOT / "tools/get-lwip").read_text()).group(1)
+    (repository / "Sources").write_text(
+        "Package: lwip\nFormat: 3.0 (quilt)\nBinary: liblwip-dev\nArchitecture: any\n"
+        f"Version: 2.1.3+dfsg1-1\nDirectory: .\n"
+        f"Files:\n {'0' * 32} {len(content)} {tarball}\n"
+        f"Checksums-Sha256:\n {known} {len(content)} {tarball}\n")
+    (tmp_path / "apt/sources.list.d").mkdir(parents=True)
+    (tmp_path / "apt/sources.list").write_text(f"deb [trusted=yes] file:{repository} ./\n")
+    run = run_get_lwip(tmp_path)
+    assert run.returncode == 1
+    assert run.stderr.count("\n") == 1
+    assert tarball in run.stderr
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
 def run_setup(tmp_path, packages, use="check"):
     (tmp_path / "packages").write_text(packages)
     return subprocess.run(
@@ -361,6 +384,20 @@ def test_setup_names_all_that_is_missing(tmp_path):
                  "module rig_none of"]:
         assert word in run.stderr
     assert "dash" not in run.stderr
+
+
+def test_setup_without_apt_names_what_is_missing(tmp_path):
+    (tmp_path / "bin").mkdir()
+    for tool in ["cut", "dirname", "tr", "sh"]:
+        (tmp_path / "bin" / tool).symlink_to(shutil.which(tool))
+    (tmp_path / "packages").write_text("build a-dev header:rig_none.h\n")
+    run = subprocess.run(
+        [ROOT / "tools/setup", "build"], capture_output=True, text=True,
+        env={"PATH": str(tmp_path / "bin"), "NETRIG_PACKAGES": str(tmp_path / "packages")})
+    assert run.returncode == 1
+    assert "there is no apt-get here" in run.stderr
+    assert "header rig_none.h (Debian package a-dev)" in run.stderr
+    assert "apt-get install" not in run.stderr
 
 
 def test_setup_asks_only_for_what_the_use_needs(tmp_path):
