@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Each structure check fails when it should: a small sound tree, and one planted fault a test."""
 
+import hashlib
 import pathlib
 import re
 import shutil
@@ -340,25 +341,42 @@ def test_lwip_that_no_source_has_names_what_failed(tmp_path, name, text):
     assert list((tmp_path / "cache").iterdir()) == []
 
 
-@pytest.mark.skipif(not shutil.which("apt-get"), reason="needs apt-get")
-def test_lwip_with_another_content_is_refused(tmp_path):
+LWIP_TARBALL = "lwip_2.1.3+dfsg1.orig.tar.xz"
+LWIP_SHA256 = re.search(r"SHA256=(\w+)", (ROOT / "tools/get-lwip").read_text()).group(1)
+
+
+def repository_of(tmp_path, content, checksums):
+    """A package source with a tarball of that content; `checksums` is what it says of its files."""
     repository = tmp_path / "repository"
     repository.mkdir()
-    tarball = "lwip_2.1.3+dfsg1.orig.tar.xz"
-    content = b"not lwIP"
-    (repository / tarball).write_bytes(content)
-    known = re.search(r"SHA256=(\w+)", (ROOT / "tools/get-lwip").read_text()).group(1)
+    (repository / LWIP_TARBALL).write_bytes(content)
     (repository / "Sources").write_text(
         "Package: lwip\nFormat: 3.0 (quilt)\nBinary: liblwip-dev\nArchitecture: any\n"
-        f"Version: 2.1.3+dfsg1-1\nDirectory: .\n"
-        f"Files:\n {'0' * 32} {len(content)} {tarball}\n"
-        f"Checksums-Sha256:\n {known} {len(content)} {tarball}\n")
+        "Version: 2.1.3+dfsg1-1\nDirectory: .\nChecksums-Sha256:\n"
+        + "".join(f" {digest} {len(content)} {name}\n" for digest, name in checksums))
     (tmp_path / "apt/sources.list.d").mkdir(parents=True)
     (tmp_path / "apt/sources.list").write_text(f"deb [trusted=yes] file:{repository} ./\n")
+
+
+@pytest.mark.skipif(not shutil.which("apt-get"), reason="needs apt-get")
+def test_lwip_that_is_not_what_its_source_says_is_refused(tmp_path):
+    repository_of(tmp_path, b"not lwIP", [(LWIP_SHA256, LWIP_TARBALL)])
     run = run_get_lwip(tmp_path)
     assert run.returncode == 1
     assert run.stderr.count("\n") == 1
-    assert tarball in run.stderr
+    assert "did not download" in run.stderr and "Hash Sum mismatch" in run.stderr
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+@pytest.mark.skipif(not shutil.which("apt-get"), reason="needs apt-get")
+def test_lwip_that_is_not_what_we_know_is_refused(tmp_path):
+    content = b"not lwIP"
+    repository_of(tmp_path, content, [(hashlib.sha256(content).hexdigest(), LWIP_TARBALL),
+                                      (LWIP_SHA256, "lwip_2.1.3+dfsg1-1.dsc")])
+    run = run_get_lwip(tmp_path)
+    assert run.returncode == 1
+    assert run.stderr.count("\n") == 1
+    assert f"{LWIP_TARBALL} has another SHA-256 than {LWIP_SHA256}" in run.stderr
     assert list((tmp_path / "cache").iterdir()) == []
 
 
