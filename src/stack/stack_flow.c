@@ -5,9 +5,11 @@
  * The neighbour. A flow is `resolved` when it holds the next hop's MAC. Once a second it sends one
  * datagram through lwIP instead and looks the MAC up again: lwIP then re-asks for entries that
  * grow old, and a change of MAC, gateway, address or path MTU arrives here within a second. While
- * nothing is known, one datagram waits in lwIP, which asks for the neighbour each second; the flow
- * takes no more until the answer is there, and after 3 s says -EHOSTUNREACH and starts anew. So no
- * datagram that was taken is lost to a missing neighbour.
+ * nothing is known, one datagram waits in lwIP (which has room for no more); the flow takes none
+ * until the answer is there, and after 3 s says -EHOSTUNREACH and starts anew. So no datagram that
+ * was taken is lost to a missing neighbour. lwIP asks for the neighbour each second; the flow asks
+ * sooner, after 20, 40, 80 ... ms, because a link that has just come up may lose the first answer,
+ * and a test that stood still for a second would have to catch up in one burst.
  *
  * The frames. With RIG_PORT_TX_USO, up to 64 datagrams become one super-frame (64 is what kernels
  * before 6.11 take) of at most 64 KiB. A payload of up to COPY_MAX_BYTES is copied behind its
@@ -32,6 +34,8 @@
 #define COPY_MAX_BYTES   2048u
 #define CHECK_NS         RIG_NS_PER_S
 #define UNREACHABLE_NS   (3 * RIG_NS_PER_S)
+#define ASK_AGAIN_NS     (20 * RIG_NS_PER_MS) /* doubled each time */
+#define ASK_AGAIN_MAX    6u
 
 /* ---- the neighbour ---- */
 
@@ -86,13 +90,36 @@ static int resolve(struct rig_stack_flow *flow)
     return 0;
 }
 
-/* Nothing is known: has the wait been too long? */
+static void start_asking(struct rig_stack_flow *flow, rig_ns_t since_ns)
+{
+    flow->asked = true;
+    flow->asked_ns = since_ns;
+    flow->n_asked_again = 0;
+}
+
+/* Nothing is known: ask again, or has the wait been too long? */
 static int wait_for_answer(struct rig_stack_flow *flow)
 {
-    if (rig_loop_now(flow->udp->stack->loop) - flow->asked_ns < UNREACHABLE_NS)
-        return 0;
-    flow->asked = false;
-    return -EHOSTUNREACH;
+    struct rig_stack *stack = flow->udp->stack;
+    rig_ns_t waited_ns = rig_loop_now(stack->loop) - flow->asked_ns;
+    if (waited_ns >= UNREACHABLE_NS) {
+        flow->asked = false;
+        flow->udp->waiting_ns = 0;
+        return -EHOSTUNREACH;
+    }
+    if (flow->n_asked_again < ASK_AGAIN_MAX && waited_ns >= ASK_AGAIN_NS << flow->n_asked_again) {
+        flow->n_asked_again++;
+        rig_stack_ask(stack, &flow->spec.peer.addr);
+    }
+    return 0;
+}
+
+/* Another datagram of this socket may be waiting in lwIP already: one more would push it out. */
+static bool has_waiting(const struct rig_stack_flow *flow)
+{
+    rig_ns_t since_ns = flow->udp->waiting_ns;
+    return !flow->resolved && since_ns &&
+           rig_loop_now(flow->udp->stack->loop) - since_ns < UNREACHABLE_NS;
 }
 
 /*
@@ -102,14 +129,15 @@ static int wait_for_answer(struct rig_stack_flow *flow)
 static int prepare(struct rig_stack_flow *flow, const uint8_t *data, uint32_t len_bytes)
 {
     struct rig_stack *stack = flow->udp->stack;
-    if (flow->resolved && rig_loop_now(stack->loop) < flow->next_check_ns)
+    rig_ns_t now_ns = rig_loop_now(stack->loop);
+    if (flow->resolved && now_ns < flow->next_check_ns)
         return 0;
+    if (!flow->asked && has_waiting(flow))
+        start_asking(flow, flow->udp->waiting_ns);
     if (flow->asked) {
         int rc = resolve(flow);
         flow->asked = rc == -EAGAIN;
-        if (rc)
-            return rc == -EAGAIN ? wait_for_answer(flow) : rc;
-        return 0;
+        return rc == -EAGAIN ? wait_for_answer(flow) : rc;
     }
     int rc = rig_stack_udp_send(flow->udp, &flow->spec, data, len_bytes);
     if (rc == -EAGAIN || rc == -ENOBUFS) {
@@ -119,10 +147,8 @@ static int prepare(struct rig_stack_flow *flow, const uint8_t *data, uint32_t le
     if (rc)
         return rc;
     rc = resolve(flow);
-    if (rc == -EAGAIN) {
-        flow->asked = true;
-        flow->asked_ns = rig_loop_now(stack->loop);
-    }
+    if (rc == -EAGAIN)
+        start_asking(flow, now_ns);
     return rc == -EHOSTUNREACH ? rc : 1;
 }
 

@@ -29,6 +29,7 @@ struct rig_stack_udp {
     struct rig_endpoint peer;   /* addr unset: everybody */
     const struct rig_stack_udp_events *events;
     void *ctx;
+    rig_ns_t waiting_ns; /* when a datagram last went to wait in lwIP for a neighbour; 0: never */
 };
 
 struct rig_stack_flow {
@@ -46,6 +47,7 @@ struct rig_stack_flow {
         path_payload_max_bytes; /* likewise, as routers on the way have it; 0: they are silent */
     rig_ns_t next_check_ns;     /* when the neighbour is to be looked at again */
     rig_ns_t asked_ns;          /* when it was first asked for */
+    uint32_t n_asked_again;
 };
 
 struct rig_stack_ready {
@@ -93,6 +95,8 @@ void rig_stack_from_lwip(const ip_addr_t *addr, struct rig_addr *out);
 bool rig_stack_is_local(const struct rig_stack *stack, const struct rig_addr *addr);
 /* The MAC that leads to `dst`: 0; -EAGAIN: unknown as yet; -EHOSTUNREACH: no route. Asks nobody. */
 int rig_stack_next_hop(struct rig_stack *stack, const struct rig_addr *dst, struct rig_mac *mac);
+/* Ask for the MAC of the next hop to `dst` once more, ahead of lwIP's own schedule (IPv4). */
+void rig_stack_ask(struct rig_stack *stack, const struct rig_addr *dst);
 
 /* ---- stack_udp.c ---- */
 

@@ -149,21 +149,27 @@ static bool group_mac(const struct netif *netif, const struct rig_addr *dst, str
     return true;
 }
 
+/* The neighbour that `dst` is, or is behind. False: there is no way. */
+static bool via4(const struct netif *netif, const struct rig_addr *dst, ip4_addr_t *hop)
+{
+    memcpy(&hop->addr, dst->bytes, 4);
+    if (ip4_addr_isany(netif_ip4_addr(netif)))
+        return false;
+    if (ip4_addr_netcmp(hop, netif_ip4_addr(netif), netif_ip4_netmask(netif)) ||
+        ip4_addr_islinklocal(hop))
+        return true;
+    *hop = *netif_ip4_gw(netif);
+    return !ip4_addr_isany(hop);
+}
+
 static int next_hop4(struct rig_stack *stack, const struct rig_addr *dst, struct rig_mac *mac)
 {
     struct netif *netif = &stack->lwip.netif;
-    struct rig_addr hop = *dst;
+    struct rig_addr hop = {.family = 4};
     ip4_addr_t addr;
-    memcpy(&addr.addr, dst->bytes, 4);
-    if (ip4_addr_isany(netif_ip4_addr(netif)))
+    if (!via4(netif, dst, &addr))
         return -EHOSTUNREACH;
-    if (!ip4_addr_netcmp(&addr, netif_ip4_addr(netif), netif_ip4_netmask(netif)) &&
-        !ip4_addr_islinklocal(&addr)) {
-        if (ip4_addr_isany(netif_ip4_gw(netif)))
-            return -EHOSTUNREACH;
-        addr = *netif_ip4_gw(netif);
-        memcpy(hop.bytes, &addr.addr, 4);
-    }
+    memcpy(hop.bytes, &addr.addr, 4);
     if (permanent_neighbour(stack, &hop, mac))
         return 0;
     struct eth_addr *eth;
@@ -172,6 +178,13 @@ static int next_hop4(struct rig_stack *stack, const struct rig_addr *dst, struct
         return -EAGAIN;
     memcpy(mac->bytes, eth->addr, sizeof(mac->bytes));
     return 0;
+}
+
+void rig_stack_ask(struct rig_stack *stack, const struct rig_addr *dst)
+{
+    ip4_addr_t hop;
+    if (dst->family == 4 && via4(&stack->lwip.netif, dst, &hop))
+        etharp_request(&stack->lwip.netif, &hop);
 }
 
 static int next_hop6(struct rig_stack *stack, const struct rig_addr *dst, struct rig_mac *mac)

@@ -299,5 +299,8 @@ int rig_stack_udp_send(struct rig_stack_udp *udp, const struct rig_stack_flow_sp
         return -ENOBUFS;
     err_t err = udp_sendto_if_src(udp->pcb, p, &dst, to->peer.port, &stack->lwip.netif, &src);
     pbuf_free(p);
+    struct rig_mac hop;
+    if (err == ERR_OK && rig_stack_next_hop(stack, &to->peer.addr, &hop) == -EAGAIN)
+        udp->waiting_ns = rig_loop_now(stack->loop);
     return errno_of(stack, err);
 }

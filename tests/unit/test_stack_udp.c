@@ -192,6 +192,65 @@ static void silent_neighbour_is_unreachable_after_three_seconds(void **state)
     rig_stack_udp_close(a);
 }
 
+static uint32_t count_requests(struct rig_port *port)
+{
+    uint32_t n = 0;
+    struct rig_frame *frame;
+    while (rig_port_rx_peek(port, &frame, 1)) {
+        struct rig_packet packet;
+        n += rig_packet_parse(&packet, frame) && packet.ethertype == RIG_ETHERTYPE_ARP;
+        rig_port_rx_release(port, &frame, 1);
+    }
+    return n;
+}
+
+static void a_lost_answer_costs_milliseconds_not_a_second(void **state)
+{
+    struct world *world = *state;
+    open_wire(world, "");
+    struct rig_stack_config config = config4("10.0.0.1/24", 1);
+    add_stack(world, 0, &config);
+    struct rig_stack_udp *a = open_udp(world, 0, 0, NULL);
+    struct rig_stack_flow_spec spec = {.peer = endpoint("10.0.0.2", PORT)};
+    struct rig_stack_flow *flow;
+    const uint8_t data[64] = {0};
+    assert_int_equal(rig_stack_flow_open(&flow, a, &spec, NULL), 0);
+    count_requests(world->ports[1]); /* what the stack announces of itself */
+    assert_int_equal(rig_stack_flow_send(flow, data, 1, 64), 1);
+    rig_ns_t start_ns = rig_clock_ns();
+    uint32_t n = 0;
+    while (n < 4 && rig_clock_ns() - start_ns < WAIT_NS) {
+        run_for(world, 5 * RIG_NS_PER_MS);
+        assert_int_equal(rig_stack_flow_send(flow, data, 1, 64), 0);
+        n += count_requests(world->ports[1]);
+    }
+    /* at 0, 20, 40 and 80 ms; lwIP alone would be at its first or second */
+    assert_in_range((rig_clock_ns() - start_ns) / RIG_NS_PER_MS, 60, 900);
+    rig_stack_flow_close(flow);
+    rig_stack_udp_close(a);
+}
+
+static void a_flow_does_not_push_out_what_its_socket_has_waiting(void **state)
+{
+    struct world *world = *state;
+    two_stacks(world, "");
+    struct rig_endpoint to = endpoint("10.0.0.2", PORT);
+    struct rig_stack_udp *b = open_udp(world, 1, PORT, NULL);
+    struct rig_stack_udp *a = open_udp(world, 0, 0, NULL);
+    struct rig_stack_flow_spec spec = {.peer = to};
+    struct rig_stack_flow *flow;
+    const uint8_t data[64] = {0};
+    assert_int_equal(rig_stack_flow_open(&flow, a, &spec, NULL), 0);
+    assert_int_equal(send_text(a, &to, "first"), 0);
+    assert_int_equal(rig_stack_flow_send(flow, data, 1, 64), 0);
+    assert_true(run_until(world, got_one, WAIT_NS));
+    assert_memory_equal(world->inbox[1].bytes, "first", 5);
+    assert_int_equal(rig_stack_flow_send(flow, data, 1, 64), 1);
+    rig_stack_flow_close(flow);
+    rig_stack_udp_close(a);
+    rig_stack_udp_close(b);
+}
+
 static void no_route_is_said_at_once(void **state)
 {
     struct world *world = *state;
@@ -327,6 +386,8 @@ int main(void)
         WITH_WORLD(closed_ipv6_port_refuses_a_connected_socket),
         WITH_WORLD(closed_port_refuses_only_the_flow_of_an_unconnected_socket),
         WITH_WORLD(silent_neighbour_is_unreachable_after_three_seconds),
+        WITH_WORLD(a_lost_answer_costs_milliseconds_not_a_second),
+        WITH_WORLD(a_flow_does_not_push_out_what_its_socket_has_waiting),
         WITH_WORLD(no_route_is_said_at_once),
         WITH_WORLD(a_port_is_bound_once_for_each_peer),
         WITH_WORLD(a_connected_socket_hears_its_peer_and_another_the_rest),
