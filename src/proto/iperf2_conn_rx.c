@@ -7,6 +7,7 @@
  * A server does not know what a stream is before its first bytes: up to 256 of them may be a
  * request. A stream without one is plain data from its first byte. Once it is only data, it is
  * discarded where it lies (rig_stream_discard), unless --trip-times asked to look into every burst.
+ * A server that sends bursts for -R puts a request in front of them, too, which a client skips.
  */
 #include "proto/iperf2_conn.h"
 
@@ -44,6 +45,7 @@ void rig_iperf2_conn_receive(struct rig_iperf2_conn *conn, struct rig_iperf2_gro
     rig_iperf2_meter_join(&rx->meter, group);
     rx->meter.base.trip_times = bursts;
     rx->bursts = bursts;
+    rx->reading_request = bursts && !conn->events->requested;
     rx->head_len_bytes = 0;
     rx->progress_ns = rig_loop_now(conn->run->loop);
     rx->silence_ns = silence_ns;
@@ -129,6 +131,15 @@ static int acknowledge(struct rig_iperf2_conn *conn, const struct rig_iperf2_req
     return n < 0 ? (int)n : 0;
 }
 
+/* A client knows what it asked for: the request that it gets is only taken off the stream. What is
+ * none is the first burst's head. */
+static void skip_request(struct rig_iperf2_conn *conn, bool has_request)
+{
+    if (has_request)
+        conn->rx.head_len_bytes = 0;
+    conn->rx.reading_request = false;
+}
+
 /* All of the request is there, or there is none. `head_len` bytes of the stream are held. False:
  * the conn is over and may be freed. */
 static bool request_complete(struct rig_iperf2_conn *conn, bool has_request)
@@ -136,6 +147,12 @@ static bool request_complete(struct rig_iperf2_conn *conn, bool has_request)
     struct rig_iperf2_conn_rx *rx = &conn->rx;
     struct rig_iperf2_request request = {.test = RIG_IPERF2_NORMAL};
     uint32_t held_bytes = rx->head_len_bytes;
+    if (!conn->events->requested) {
+        skip_request(conn, has_request);
+        if (held_bytes)
+            count(conn, held_bytes);
+        return true;
+    }
     rx->reading_request = false;
     int rc = 0;
     if (has_request && rig_iperf2_tcp_request_read(&request, rx->head, held_bytes) &&

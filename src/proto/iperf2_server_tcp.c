@@ -84,8 +84,19 @@ static void start_sending(struct rig_iperf2_server_conn *flow)
     struct rig_iperf2_amount amount = rig_iperf2_server_amount(&flow->request, len_bytes);
     if (flow->is_back) /* a stream of its own, which announces nothing */
         amount.bursts = false;
+    /* In -R a client reads a request before the bursts, as a server does; in full duplex not. */
+    struct rig_iperf2_request head = {
+        .test = RIG_IPERF2_NORMAL,
+        .n_threads = 1,
+        .port = server->run.config.local.port,
+        .amount_bytes = flow->request.amount_bytes,
+        .duration_ns = flow->request.duration_ns,
+        .trip_times = true,
+        .start_wall_ns = rig_clock_wall_ns(),
+    };
+    bool announces = amount.bursts && flow->request.test == RIG_IPERF2_REVERSE;
     rig_iperf2_conn_send(flow->conn, rig_iperf2_server_group(server, &flow->peer.addr, true),
-                         &amount, NULL);
+                         &amount, announces ? &head : NULL);
 }
 
 static void start_receiving(struct rig_iperf2_server_conn *flow)

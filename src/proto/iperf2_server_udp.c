@@ -144,7 +144,13 @@ static void start_sending(struct rig_iperf2_session *session)
     if (!may_send(server))
         return;
     struct rig_iperf2_amount amount = amount_of(session);
-    struct rig_iperf2_request plain = {.test = RIG_IPERF2_NORMAL, .len_bytes = amount.len_bytes};
+    /* With --trip-times a client of -R wants to know when the sender began. */
+    struct rig_iperf2_request plain = {
+        .test = RIG_IPERF2_NORMAL,
+        .len_bytes = amount.len_bytes,
+        .trip_times = session->request.trip_times,
+        .start_wall_ns = rig_clock_wall_ns(),
+    };
     struct rig_iperf2_udp_tx_spec spec = {
         .udp = server->udp,
         .peer = session->peer,

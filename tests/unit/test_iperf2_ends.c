@@ -19,6 +19,7 @@ struct end {
     uint32_t n_of[RIG_IPERF2_FAILED + 1];
     uint64_t tx_bytes, rx_bytes; /* of results */
     uint32_t n_transits;
+    double transit_max_s;
     bool free_when_done;
 };
 
@@ -32,6 +33,7 @@ static void keep(void *ctx, const struct rig_iperf2_report *report)
         return;
     *(report->is_sender ? &end->tx_bytes : &end->rx_bytes) += report->counts.bytes;
     end->n_transits += report->trip_times && report->transit_s.count;
+    end->transit_max_s = report->transit_s.max;
 }
 
 static void close_end(struct end *end)
@@ -137,6 +139,8 @@ static void trip_times_are_measured_in_every_direction(void **state)
         config.trip_times = true;
         run_both(*state, &client, &server, &config);
         assert_int_equal(client.n_transits, 1);
+        assert_int_equal(client.rx_bytes, server.tx_bytes);
+        assert_true(client.transit_max_s < 10); /* a stamp, not what happened to lie there */
         close_end(&client);
         close_end(&server);
     }
