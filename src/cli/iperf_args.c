@@ -419,46 +419,6 @@ static int set_option(void *ctx, int id, const char *arg, struct rig_err *err)
 
 /* ---- the whole ---- */
 
-static int check_role(const struct rig_iperf_args *args, struct rig_err *err)
-{
-    if (args->server == (args->host != NULL))
-        return rig_err_set(err, -EINVAL, "say either -s (server) or -c HOST (client)");
-    if (args->server && args->iperf.test != RIG_IPERF2_NORMAL)
-        return rig_err_set(err, -EINVAL, "-d, -r, -R and --full-duplex are for clients");
-    if (!args->server && (args->daemon || args->iperf.one_at_a_time))
-        return rig_err_set(err, -EINVAL, "-D and -1 are for servers");
-    if (args->iperf.compatible && args->iperf.test != RIG_IPERF2_NORMAL)
-        return rig_err_set(err, -EINVAL,
-                           "-C sends no request, and -d, -r, -R and --full-duplex "
-                           "need one");
-    return 0;
-}
-
-static int check_place(const struct rig_iperf_args *args, struct rig_err *err)
-{
-    if (!args->on && args->stack_option_seen)
-        return rig_err_set(err, -EINVAL,
-                           "--ipv4, --ipv6, --mac, --arp and the gateways need --on "
-                           "PORT: the kernel's sockets have the kernel's addresses");
-    if (args->on && !args->iperf.udp)
-        return rig_err_set(err, -EINVAL,
-                           "on a port there is only UDP (-u); TCP needs the kernel's "
-                           "sockets: leave --on out");
-    return 0;
-}
-
-static int check_len(const struct rig_iperf_args *args, struct rig_err *err)
-{
-    uint32_t len = args->iperf.len_bytes;
-    if (args->iperf.udp && (len < RIG_IPERF2_UDP_LEN_MIN_BYTES || len > 65507))
-        return rig_err_set(err, -EINVAL, "-l %u: a datagram carries %u to 65507 bytes", len,
-                           RIG_IPERF2_UDP_LEN_MIN_BYTES);
-    if (!args->iperf.udp && args->iperf.trip_times && len < RIG_IPERF2_BURST_HDR_BYTES)
-        return rig_err_set(err, -EINVAL, "-l %u: --trip-times needs writes of at least %u bytes",
-                           len, RIG_IPERF2_BURST_HDR_BYTES);
-    return 0;
-}
-
 static void fill_defaults(struct rig_iperf_args *args)
 {
     struct rig_iperf2_config *iperf = &args->iperf;
@@ -486,10 +446,5 @@ int rig_iperf_args_parse(struct rig_iperf_args *args, int argc, char **argv, str
     if (first < argc)
         return rig_err_set(err, -EINVAL, "unexpected argument '%s'", argv[first]);
     fill_defaults(args);
-    rc = check_role(args, err);
-    if (rc == 0)
-        rc = check_place(args, err);
-    if (rc == 0)
-        rc = check_len(args, err);
-    return rc;
+    return rig_iperf_args_check(args, err);
 }

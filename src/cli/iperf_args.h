@@ -36,6 +36,8 @@ struct rig_iperf_args {
  * into argv and the environment. Addresses that need a resolver are left to rig_iperf_args_resolve.
  */
 int rig_iperf_args_parse(struct rig_iperf_args *args, int argc, char **argv, struct rig_err *err);
+/* Do they go together? -EINVAL with a sentence. */
+int rig_iperf_args_check(const struct rig_iperf_args *args, struct rig_err *err);
 
 /* Fill in iperf.peer and iperf.local: host names through the system's resolver. */
 int rig_iperf_args_resolve(struct rig_iperf_args *args, struct rig_err *err);

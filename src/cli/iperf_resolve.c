@@ -100,6 +100,15 @@ static int resolve_bind(struct rig_iperf_args *args, struct rig_err *err)
     return rc;
 }
 
+static int check_ports(const struct rig_iperf2_config *iperf, struct rig_err *err)
+{
+    if (iperf->local.port && iperf->parallel &&
+        iperf->local.port + iperf->parallel - 1 > UINT16_MAX)
+        return rig_err_set(err, -EINVAL, "-B: no %u ports lie between %u and 65535",
+                           iperf->parallel, iperf->local.port);
+    return 0;
+}
+
 int rig_iperf_args_resolve(struct rig_iperf_args *args, struct rig_err *err)
 {
     struct rig_iperf2_config *iperf = &args->iperf;
@@ -118,5 +127,7 @@ int rig_iperf_args_resolve(struct rig_iperf_args *args, struct rig_err *err)
         iperf->len_bytes = RIG_IPERF2_UDP6_LEN_BYTES;
     if (rc == 0 && iperf->local.addr.family && iperf->local.addr.family != iperf->peer.addr.family)
         rc = rig_err_set(err, -EINVAL, "-B and -c name addresses of different families");
+    if (rc == 0)
+        rc = check_ports(iperf, err);
     return rc;
 }
