@@ -314,9 +314,10 @@ static void stream_set_read_size(struct rig_stream *base, uint32_t len_bytes)
 static uint64_t stream_unacked(const struct rig_stream *base)
 {
     int bytes = 0;
-    if (ioctl(of_const(base)->fd, SIOCOUTQ, &bytes) != 0 || bytes < 0)
+    if (ioctl(of_const(base)->fd, SIOCOUTQ, &bytes) != 0 || bytes <= 0)
         return 0;
-    return (uint64_t)bytes;
+    /* The kernel counts the FIN as a byte; its acknowledgement may be delayed, and says nothing. */
+    return (uint64_t)bytes - of_const(base)->ended_tx;
 }
 
 static bool stream_info(const struct rig_stream *base, struct rig_stream_info *info)

@@ -50,6 +50,22 @@ static void a_sink_counts_bytes_that_it_never_sees(void **state)
     take_down(&host, &client);
 }
 
+static void the_end_of_a_stream_is_no_unacknowledged_byte(void **state)
+{
+    struct host host = {0};
+    struct end client = {0};
+    static const uint8_t data[1000];
+    pair_up(&host, &client, *state);
+    assert_int_equal(rig_stream_write(client.stream, data, sizeof(data)), sizeof(data));
+    run_until(*state, &host.server.bytes, sizeof(data));
+    for (int i = 0; i < 100 && rig_stream_unacked(client.stream); i++)
+        run_for(*state, 2 * RIG_NS_PER_MS);
+    assert_int_equal(rig_stream_unacked(client.stream), 0);
+    rig_stream_shutdown(client.stream);
+    assert_int_equal(rig_stream_unacked(client.stream), 0);
+    take_down(&host, &client);
+}
+
 static void a_full_stream_takes_less_and_tells_when_there_is_room(void **state)
 {
     struct host host = {0};
@@ -300,6 +316,7 @@ int main(void)
         TEST(a_connection_carries_bytes_both_ways),
         TEST(both_ends_know_both_addresses),
         TEST(a_sink_counts_bytes_that_it_never_sees),
+        TEST(the_end_of_a_stream_is_no_unacknowledged_byte),
         TEST(a_full_stream_takes_less_and_tells_when_there_is_room),
         TEST(the_peers_end_is_told_once_and_writing_goes_on),
         TEST(a_shutdown_while_connecting_waits_for_the_connection),
