@@ -45,10 +45,24 @@ static void give_up(struct session *session, enum rig_exit code)
 
 /* ---- what the run tells ---- */
 
+/* A measurement that nobody can read was not made. A client ends; a server has peers to serve. */
+static void check_written(struct session *session, int error)
+{
+    if (!ferror(session->file) || session->err.text[0])
+        return;
+    rig_err_set(&session->err, error ? -error : -EIO, "cannot write the reports: %s",
+                strerror(error ? error : EIO));
+    session->code = RIG_EXIT_CANNOT;
+    if (!session->args.server)
+        rig_loop_stop(session->loop);
+}
+
 static void on_report(void *ctx, const struct rig_iperf2_report *report)
 {
     struct session *session = ctx;
+    errno = 0;
     rig_iperf_output_report(&session->output, report);
+    check_written(session, errno);
 }
 
 static void on_done(void *ctx, int error)
@@ -286,10 +300,10 @@ int rig_cmd_iperf(int argc, char **argv)
     int rc = rig_iperf_args_parse(&session.args, argc, argv, &session.err);
     if (rc == RIG_OPTIONS_HELP)
         return rig_cmd_help(rig_cmd_iperf_options());
-    if (rc == 0)
-        rc = open_output(&session, &session.err);
     if (rc < 0)
         return rig_cmd_fail("iperf", RIG_EXIT_USAGE, &session.err);
+    if (open_output(&session, &session.err) < 0)
+        return rig_cmd_fail("iperf", RIG_EXIT_CANNOT, &session.err);
     int code = run(&session);
     tear_down(&session);
     return code;
