@@ -7,6 +7,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#define HOST_NAME_BYTES_MAX 253
+
 static void from_sockaddr(struct rig_addr *out, const struct sockaddr *sa)
 {
     *out = (struct rig_addr){0};
@@ -26,6 +28,10 @@ static void from_sockaddr(struct rig_addr *out, const struct sockaddr *sa)
 
 static int resolve(struct rig_addr *out, const char *name, bool v6, struct rig_err *err)
 {
+    size_t len = strlen(name);
+    if (len == 0 || len > HOST_NAME_BYTES_MAX)
+        return rig_err_set(err, -EINVAL, "the name of a host has 1 to %d characters",
+                           HOST_NAME_BYTES_MAX);
     struct addrinfo hints = {.ai_socktype = SOCK_DGRAM};
     hints.ai_family = v6 ? AF_INET6 : AF_UNSPEC;
     struct addrinfo *list = NULL;
@@ -48,10 +54,10 @@ static int resolve(struct rig_addr *out, const char *name, bool v6, struct rig_e
 static int parse_port(uint16_t *port, const char *text, struct rig_err *err)
 {
     int64_t value;
-    int rc = rig_units_parse_int(&value, text, 0, UINT16_MAX, err);
-    if (rc == 0)
-        *port = (uint16_t)value;
-    return rc;
+    if (rig_units_parse_int(&value, text, 0, UINT16_MAX, err) < 0)
+        return rig_err_set(err, -EINVAL, "-B: '%.64s' is not a port: 0 to 65535", text);
+    *port = (uint16_t)value;
+    return 0;
 }
 
 static int cut_device(struct rig_iperf_args *args, char *text, struct rig_err *err)
@@ -109,6 +115,18 @@ static int check_ports(const struct rig_iperf2_config *iperf, struct rig_err *er
     return 0;
 }
 
+/* A port has one interface; among the kernel's a link-local address has to name its own. */
+static int check_scope(const struct rig_iperf_args *args, struct rig_err *err)
+{
+    const struct rig_iperf2_config *iperf = &args->iperf;
+    const struct rig_addr *peer = &iperf->peer.addr;
+    bool local = peer->family == 6 && peer->bytes[0] == 0xfe && (peer->bytes[1] & 0xc0) == 0x80;
+    if (!local || peer->scope_id || args->on || iperf->local.addr.scope_id || iperf->net.device)
+        return 0;
+    return rig_err_set(err, -EINVAL, "-c: '%s' is link-local: say its interface, as in %s%%eth0",
+                       args->host, args->host);
+}
+
 int rig_iperf_args_resolve(struct rig_iperf_args *args, struct rig_err *err)
 {
     struct rig_iperf2_config *iperf = &args->iperf;
@@ -129,5 +147,7 @@ int rig_iperf_args_resolve(struct rig_iperf_args *args, struct rig_err *err)
         rc = rig_err_set(err, -EINVAL, "-B and -c name addresses of different families");
     if (rc == 0)
         rc = check_ports(iperf, err);
+    if (rc == 0)
+        rc = check_scope(args, err);
     return rc;
 }
