@@ -209,9 +209,12 @@ static struct rig_iperf2_session *session_new(struct rig_iperf2_server *server,
 static void start_sending_back(struct rig_iperf2_session *session)
 {
     struct rig_endpoint back = {.addr = session->peer.addr, .port = session->request.port};
-    if (find(session->server, &back))
+    struct rig_iperf2_session *other = find(session->server, &back);
+    if (other && !other->ended)
         return;
-    struct rig_iperf2_session *other = session_new(session->server, &back, &session->local);
+    if (other) /* of the last test, kept for strays: clients listen at the same port each time */
+        session_free(other);
+    other = session_new(session->server, &back, &session->local);
     if (!other)
         return;
     other->request = session->request;

@@ -91,6 +91,17 @@ def test_two_netrigs_measure_both_directions(world, netrig, words):
         assert flow["bytes"] > 0 and flow["out_of_order"] == 0, client.story() + server.story()
 
 
+@pytest.mark.parametrize("word", ["-r", "-d"])
+def test_a_server_comes_back_to_the_same_client_again(world, netrig, word):
+    a, b = world.pair()
+    end = Netrig(netrig)
+    end.server(world, b, udp=True)
+    for _ in range(2):
+        client = end.client(world, a, "10.1.0.2", *LOAD, word)
+        received = [f for f in jsonl.results(client.out) if "lost" in f]
+        assert len(received) == 1 and received[0]["bytes"] > 0, client.story()
+
+
 @pytest.mark.parametrize("words", [["-r"], ["-R"]], ids=lambda w: w[0])
 def test_a_stock_client_may_turn_the_direction_round(world, netrig, stock, words):
     a, b = world.pair()
