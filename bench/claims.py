@@ -110,7 +110,7 @@ def tap_netrig(rig):
     """Frames of one 64-byte datagram each, as the kernel counts them on the tap."""
     ns = rig.tap()
     sender = rig.start(ns, rig.netrig(), "iperf", "-u", "-c", SERVER, "-t", rig.seconds + 3,
-                       "-b", "0", "-l", 64, "--on", "tap:t0@uso=off", "--ipv4", "10.9.0.1/24",
+                       "-b", "0", "-l", 64, "--on", "tap:t0@offload=off", "--ipv4", "10.9.0.1/24",
                        "--arp", f"{NOBODY_MAC}/{SERVER}", "--json")
     return rig.counted_pps(ns, sender, 1.0)
 

@@ -31,6 +31,7 @@ int rig_port_pool_init(struct rig_port_pool *pool, uint32_t n_bufs, uint32_t hea
     size_t stride = buf_stride(headroom_bytes + LINE_BYTES);
     *pool = (struct rig_port_pool){.n_bufs = n_bufs, .room_bytes = RIG_PORT_BUF_ROOM_BYTES};
     pool->memory = calloc(n_bufs, stride);
+    pool->memory_len_bytes = n_bufs * stride;
     pool->bufs = calloc(n_bufs, sizeof(*pool->bufs));
     pool->free = calloc(n_bufs, sizeof(struct rig_port_buf *));
     if (!pool->memory || !pool->bufs || !pool->free) {

@@ -9,6 +9,7 @@
 
 #include "frame/frame.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* Room for any frame that IP can make, with two VLAN tags. */
@@ -21,6 +22,7 @@ struct rig_port_buf {
 
 struct rig_port_pool {
     uint8_t *memory;
+    size_t memory_len_bytes;
     struct rig_port_buf *bufs;
     struct rig_port_buf **free;
     uint32_t n_free;

@@ -54,6 +54,7 @@
 struct port_tap {
     struct rig_port port;
     int fd;
+    uint32_t hdr_bytes;        /* of the virtio-net header before each frame; 0: @offload=off */
     struct rig_tap_ring *ring; /* made with the first batch, in the process that sends it */
     bool ring_refused;
     struct rig_port_pool tx;
@@ -69,16 +70,18 @@ static uint32_t tap_tx_reserve(struct rig_port *port, struct rig_frame **frames,
 }
 
 /* Header and frame as pieces of memory; returns how many. */
-static uint32_t gather(struct iovec iov[static 1 + RIG_FRAME_SEGS_MAX], struct rig_port_buf *buf)
+static uint32_t gather(struct iovec iov[static 1 + RIG_FRAME_SEGS_MAX], struct rig_port_buf *buf,
+                       uint32_t hdr_bytes)
 {
     const struct rig_frame *frame = &buf->frame;
-    uint8_t *hdr = buf->data - HDR_BYTES;
-    rig_virtio_net_hdr_write(hdr, &frame->offload);
+    uint8_t *start = buf->data - hdr_bytes;
+    if (hdr_bytes)
+        rig_virtio_net_hdr_write(start, &frame->offload);
     if (frame->n_segs == 1 && frame->seg[0].base == buf->data) {
-        iov[0] = (struct iovec){.iov_base = hdr, .iov_len = HDR_BYTES + frame->seg[0].len_bytes};
+        iov[0] = (struct iovec){.iov_base = start, .iov_len = hdr_bytes + frame->seg[0].len_bytes};
         return 1;
     }
-    iov[0] = (struct iovec){.iov_base = hdr, .iov_len = HDR_BYTES};
+    iov[0] = (struct iovec){.iov_base = start, .iov_len = hdr_bytes};
     for (uint32_t i = 0; i < frame->n_segs; i++) {
         iov[1 + i].iov_base = frame->seg[i].base;
         iov[1 + i].iov_len = frame->seg[i].len_bytes;
@@ -96,8 +99,9 @@ static void write_one(struct port_tap *tap, struct rig_tap_write *out)
 
 static bool has_ring(struct port_tap *tap)
 {
+    const struct iovec memory = {tap->tx.memory, tap->tx.memory_len_bytes};
     if (!tap->ring && !tap->ring_refused)
-        tap->ring_refused = rig_tap_ring_open(&tap->ring, tap->fd) < 0;
+        tap->ring_refused = rig_tap_ring_open(&tap->ring, tap->fd, &memory) < 0;
     return tap->ring != NULL;
 }
 
@@ -145,7 +149,7 @@ static uint32_t tap_tx_commit(struct rig_port *port, uint32_t n)
         if (!rig_port_tx_allowed(port, &buf->frame))
             continue;
         writes[n_writes].iov = iov[n_writes];
-        writes[n_writes].n_iov = gather(iov[n_writes], buf);
+        writes[n_writes].n_iov = gather(iov[n_writes], buf, tap->hdr_bytes);
         n_writes++;
     }
     write_all(tap, writes, n_writes);
@@ -154,7 +158,7 @@ static uint32_t tap_tx_commit(struct rig_port *port, uint32_t n)
             count_tx_error(port, -writes[i].result);
             continue;
         }
-        port->counters.tx_bytes += (uint32_t)writes[i].result - HDR_BYTES;
+        port->counters.tx_bytes += (uint32_t)writes[i].result - tap->hdr_bytes;
         taken++;
     }
     port->counters.tx_frames += taken;
@@ -168,7 +172,7 @@ static bool read_frame(struct port_tap *tap, struct rig_port_buf *buf, ssize_t *
 {
     struct rig_port *port = &tap->port;
     port->counters.syscalls++;
-    *len = read(tap->fd, buf->data - HDR_BYTES, HDR_BYTES + RIG_PORT_BUF_ROOM_BYTES);
+    *len = read(tap->fd, buf->data - tap->hdr_bytes, tap->hdr_bytes + RIG_PORT_BUF_ROOM_BYTES);
     if (*len >= 0)
         return true;
     if (is_gone(errno))
@@ -180,14 +184,15 @@ static bool read_frame(struct port_tap *tap, struct rig_port_buf *buf, ssize_t *
 static bool accept_frame(struct port_tap *tap, struct rig_port_buf *buf, ssize_t len)
 {
     struct rig_port *port = &tap->port;
-    if (len <= HDR_BYTES || len >= HDR_BYTES + (ssize_t)RIG_PORT_BUF_ROOM_BYTES) {
+    ssize_t hdr_len = tap->hdr_bytes;
+    if (len <= hdr_len || len >= hdr_len + (ssize_t)RIG_PORT_BUF_ROOM_BYTES) {
         port->counters.rx_drop_truncated++;
         return false;
     }
     struct rig_frame *frame = &buf->frame;
-    frame->len_bytes = (uint32_t)len - HDR_BYTES;
+    frame->len_bytes = (uint32_t)(len - hdr_len);
     frame->seg[0].len_bytes = frame->len_bytes;
-    if (!rig_virtio_net_hdr_read(frame, buf->data - HDR_BYTES)) {
+    if (hdr_len && !rig_virtio_net_hdr_read(frame, buf->data - hdr_len)) {
         port->counters.rx_drop_offload++;
         return false;
     }
@@ -269,7 +274,9 @@ static int open_tun(struct port_tap *tap, struct rig_err *err)
 
 static int attach(struct port_tap *tap, const char *name, struct rig_err *err)
 {
-    struct ifreq req = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
+    struct ifreq req = {.ifr_flags = IFF_TAP | IFF_NO_PI};
+    if (tap->hdr_bytes)
+        req.ifr_flags |= IFF_VNET_HDR;
     memcpy(req.ifr_name, name, strlen(name) + 1);
     int code = -EBUSY;
     for (int i = 0; code == -EBUSY && i < BUSY_TRIES; i++) {
@@ -316,6 +323,8 @@ static void negotiate_offload(struct port_tap *tap, bool offload, bool uso)
 static int set_header_size(struct port_tap *tap, struct rig_err *err)
 {
     int size = HDR_BYTES;
+    if (!tap->hdr_bytes)
+        return 0;
     if (ioctl(tap->fd, TUNSETVNETHDRSZ, &size) < 0)
         return rig_err_set(err, -errno, "the kernel refuses a virtio-net header of %d bytes: %s",
                            size, strerror(errno));
@@ -367,6 +376,7 @@ int rig_port_tap_open(struct rig_port **port, const struct rig_port_name *name, 
     if (!tap)
         return rig_err_set(err, -ENOMEM, "no memory for port 'tap:%s'", name->target);
     tap->fd = -1;
+    tap->hdr_bytes = offload ? HDR_BYTES : 0;
     tap->port.ops = &tap_ops;
     ret = open_device(tap, name->target, err);
     if (ret == 0)

@@ -9,10 +9,13 @@
 
 #include <errno.h>
 #include <liburing.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 struct rig_tap_ring {
     struct io_uring uring;
+    uint8_t *fixed; /* registered memory, or NULL */
+    size_t fixed_len_bytes;
 };
 
 static int init(struct io_uring *uring)
@@ -26,7 +29,7 @@ static int init(struct io_uring *uring)
     return ret;
 }
 
-int rig_tap_ring_open(struct rig_tap_ring **ring, int fd)
+int rig_tap_ring_open(struct rig_tap_ring **ring, int fd, const struct iovec *memory)
 {
     struct rig_tap_ring *new = calloc(1, sizeof(*new));
     if (!new)
@@ -42,6 +45,10 @@ int rig_tap_ring_open(struct rig_tap_ring **ring, int fd)
         free(new);
         return ret;
     }
+    if (memory && io_uring_register_buffers(&new->uring, memory, 1) == 0) {
+        new->fixed = memory->iov_base;
+        new->fixed_len_bytes = memory->iov_len;
+    }
     *ring = new;
     return 0;
 }
@@ -55,10 +62,19 @@ void rig_tap_ring_close(struct rig_tap_ring *ring)
     free(ring);
 }
 
-static void prepare(struct io_uring *uring, struct rig_tap_write *write, uint32_t index)
+static bool is_fixed(const struct rig_tap_ring *ring, const struct iovec *iov)
 {
-    struct io_uring_sqe *sqe = io_uring_get_sqe(uring);
-    if (write->n_iov == 1)
+    size_t at = (size_t)((uint8_t *)iov->iov_base - ring->fixed);
+    return ring->fixed && at < ring->fixed_len_bytes;
+}
+
+static void prepare(struct rig_tap_ring *ring, struct rig_tap_write *write, uint32_t index)
+{
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
+    if (write->n_iov == 1 && is_fixed(ring, write->iov))
+        io_uring_prep_write_fixed(sqe, 0, write->iov->iov_base, (unsigned)write->iov->iov_len, 0,
+                                  0);
+    else if (write->n_iov == 1)
         io_uring_prep_write(sqe, 0, write->iov->iov_base, (unsigned)write->iov->iov_len, 0);
     else
         io_uring_prep_writev(sqe, 0, write->iov, write->n_iov, 0);
@@ -84,7 +100,7 @@ static uint32_t reap(struct io_uring *uring, struct rig_tap_write *writes)
 int rig_tap_ring_write(struct rig_tap_ring *ring, struct rig_tap_write *writes, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++)
-        prepare(&ring->uring, &writes[i], i);
+        prepare(ring, &writes[i], i);
     for (uint32_t seen = 0; seen < n;) {
         int ret = io_uring_submit_and_wait(&ring->uring, n - seen);
         seen += reap(&ring->uring, writes);

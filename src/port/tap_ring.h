@@ -13,9 +13,10 @@
 
 struct rig_tap_ring;
 
-/* For writes to `fd`, which must not block. -errno where the kernel has no io_uring or forbids it.
- * The ring belongs to the thread that opens it. */
-int rig_tap_ring_open(struct rig_tap_ring **ring, int fd);
+/* For writes to `fd`, which must not block; what lies in `memory` is written without being pinned
+ * for each frame, if the limit of locked memory allows. -errno where the kernel has no io_uring or
+ * forbids it. The ring belongs to the thread that opens it. */
+int rig_tap_ring_open(struct rig_tap_ring **ring, int fd, const struct iovec *memory);
 /* Before `fd` is closed, so that nothing holds the device any longer. NULL is allowed. */
 void rig_tap_ring_close(struct rig_tap_ring *ring);
 

@@ -12,7 +12,7 @@ static bool kernel_has_ring(void)
 {
     struct rig_tap_ring *ring;
     int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    bool has = rig_tap_ring_open(&ring, fd) == 0;
+    bool has = rig_tap_ring_open(&ring, fd, NULL) == 0;
     if (has)
         rig_tap_ring_close(ring);
     close(fd);
