@@ -200,7 +200,8 @@ static void start_sending(struct rig_iperf2_client_udp *flow)
         .amount = client->amount,
         .request = &client->request,
         .group = &client->tx_group,
-        .expects_answer = true,
+        /* Nobody answers for a group, as in iperf. */
+        .expects_answer = !rig_addr_is_multicast(&client->run.config.peer.addr),
         .full_duplex = client->run.config.test == RIG_IPERF2_FULL_DUPLEX,
         .trip_times = client->run.config.trip_times,
         .done = on_tx_done,

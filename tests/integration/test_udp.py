@@ -133,3 +133,11 @@ def test_parallel_udp_streams_are_separate_flows(world, netrig, stock):
     client = Netrig(netrig).client(world, a, "10.1.0.2", "-u", "-b", "10m", "-t", "0.5", "-P", "3")
     assert len(until_flows(Netrig(netrig), server, 3)) == 3
     assert len(Netrig.server_reports(client)) == 3
+
+
+def test_a_group_is_sent_to_without_waiting_for_an_answer(world, netrig):
+    a, b = world.pair()
+    a.ip("route add 239.0.0.0/8 dev a0")
+    done = Netrig(netrig).client(world, a, "239.1.1.1", "-u", "-t", "1", "-T", "3")
+    assert done.code == 0, done.story()
+    assert b.counter("b0", "rx_packets") > 80
