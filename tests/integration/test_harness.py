@@ -31,7 +31,8 @@ def test_a_clean_wire_loses_nothing(world, stock):
     report = Report(client.out).one(server_report=True)
     did = world.harm_done(box)
     assert (report.lost, report.out_of_order) == (0, 0)
-    assert report.total == did["highest"] > 500
+    # a stock server counts the datagram that ends a test, or does not
+    assert did["highest"] - report.total in (0, 1) and did["highest"] > 500
 
 
 def test_the_middle_box_does_exactly_the_harm_it_was_told(world, stock):
