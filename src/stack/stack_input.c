@@ -171,10 +171,18 @@ static bool is_icmp(const struct rig_packet *packet)
 }
 
 /* True if lwIP saw it, so that addresses and neighbours may have changed. */
+/* Fragments of anything but a datagram or ICMP are nobody's here; and fragments within fragments
+ * end lwIP's reassembly in an assertion. */
+static bool is_strange_fragment(const struct rig_packet *packet)
+{
+    return packet->ip_version == 6 && packet->is_fragment && packet->ip_proto != RIG_IPPROTO_UDP &&
+           packet->ip_proto != RIG_IPPROTO_ICMPV6;
+}
+
 static bool input_frame(struct rig_stack *stack, const struct rig_frame *frame)
 {
     struct rig_packet packet;
-    if (!rig_packet_parse(&packet, frame)) {
+    if (!rig_packet_parse(&packet, frame) || is_strange_fragment(&packet)) {
         stack->counters.rx_drop_malformed++;
         return false;
     }
