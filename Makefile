@@ -52,11 +52,10 @@ test-asan: $(BUILD_ASAN)/build.ninja ## unit tests under ASan and UBSan
 	@ninja --quiet -C $(BUILD_ASAN)
 	@$(asan_env) tools/quiet meson test -C $(BUILD_ASAN) --print-errorlogs
 
-# Two at a time: these tests wait more than they compute. One that fails is run once more, and named
-# (R) if it passes then: its peers are stock programs and a scheduler that are not ours.
+# Two at a time: these tests wait more than they compute.
 integration: $(BUILD_ASAN)/build.ninja ## integration tests under ASan and UBSan
 	@ninja --quiet -C $(BUILD_ASAN)
-	@$(asan_env) NETRIG=$(abspath $(BUILD_ASAN))/netrig $(pytest) -n $(TEST_JOBS) --reruns 1 -rR tests/integration
+	@$(asan_env) NETRIG=$(abspath $(BUILD_ASAN))/netrig $(pytest) -n $(TEST_JOBS) tests/integration
 
 structure: all ## layers, sizes, headers
 	@tools/check-layers $(BUILD)
